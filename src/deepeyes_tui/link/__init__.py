@@ -1,0 +1,1 @@
+"""What passes between the processes: the board, the control socket, the run folders. numpy only."""
