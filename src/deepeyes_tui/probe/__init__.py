@@ -1,1 +1,1 @@
-"""."""
+"""Inside the training process: layers, instances, statistics, budget, publishing. Never imports textual."""

@@ -1,0 +1,51 @@
+"""The border to the user's training: nothing of ours may raise through it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+ERRORS_TOLERATED = 3
+
+
+def say(sentence: str) -> None:
+    """Write one line to the training's own stderr, if it still has one."""
+    try:
+        print(f"deepeyes: {sentence}", file=sys.stderr, flush=True)
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+class Border:
+    """Calls our code for the user's training. After `ERRORS_TOLERATED` errors it stops calling, and says so once."""
+
+    def __init__(self) -> None:
+        self.errors = 0
+        self.off = False
+        self.last_error = ""
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Return what `function` returns, or None when it failed or the border is off."""
+        if self.off:
+            return None
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:  # whatever went wrong in the monitor, the training goes on
+            self._count(error)
+            return None
+
+    def switch_off(self, reason: str) -> None:
+        """Do nothing from now on."""
+        if not self.off:
+            self.off = True
+            say(f"monitoring is off: {reason}. Training goes on.")
+
+    def _count(self, error: Exception) -> None:
+        self.errors += 1
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        message = str(error).strip().partition("\n")[0][:200]
+        self.last_error = f"{type(error).__name__}: {message} ({where.name}, line {where.lineno})"
+        if self.errors >= ERRORS_TOLERATED:
+            self.switch_off(f"{self.errors} errors of its own, the last: {self.last_error}")

@@ -1,0 +1,55 @@
+"""How often to observe, so that the monitor's cost stays a set share of the training's time."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+
+HEADROOM = 0.6
+"""Of the budget; the rest covers what cannot be timed from inside: evicted caches, page faults, a reader's load."""
+MOST_OBSERVATIONS_PER_SECOND = 10.0
+BURST = 2.0
+"""Observations that may be saved up for after a pause."""
+
+
+class Budget:
+    """A purse: time that passes fills it with `share` of itself, the monitor's work empties it.
+
+    An observation is affordable while it holds what the last ones cost. Seconds throughout.
+    """
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.cost = float("nan")
+        self._purse = 0.0
+        self._observations: deque[float] = deque(maxlen=5)
+        self._since_observation = float("inf")
+        self._spent = self._elapsed = 0.0
+
+    def elapse(self, seconds: float) -> None:
+        """Let `seconds` of training pass."""
+        expected = self.expected
+        self._purse = min(self._purse + HEADROOM * self.share * seconds, BURST * expected)
+        self._since_observation += seconds
+        self._elapsed = self._elapsed * 0.995 + seconds
+
+    def spend(self, seconds: float) -> None:
+        """Take what the monitor's work took, observing or not."""
+        self._purse -= seconds
+        self._spent = self._spent * 0.995 + seconds
+        self.cost = self._spent / self._elapsed if self._elapsed else float("nan")
+
+    def observed(self, seconds: float) -> None:
+        """Note what one whole observation took."""
+        self._observations.append(seconds)
+        self._since_observation = 0.0
+
+    @property
+    def expected(self) -> float:
+        """What an observation will take."""
+        return median(self._observations) if self._observations else 0.0
+
+    def affords_observation(self) -> bool:
+        """Return whether the next step may be observed."""
+        rested = self._since_observation * MOST_OBSERVATIONS_PER_SECOND >= 1
+        return rested and self._purse >= self.expected

@@ -1,0 +1,94 @@
+"""Instances: sampled receptive fields and the activations of all filters on them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from deepeyes_tui.probe.layers import Layer
+from deepeyes_tui.probe.nonlinearities import Nonlinearity
+
+COVERAGE = 0.5
+MAX_INSTANCES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """`activations (S, F)`, not negative where finite; `inputs (S,)` numbers in the batch; `positions (S,)` on the
+    flattened output grid.
+    """
+
+    activations: Tensor
+    inputs: Tensor
+    positions: Tensor
+
+
+def positions_per_input(field_share: float, coverage: float = COVERAGE) -> int:
+    """Return how many receptive fields, each seeing `field_share` of the input, cover `coverage` of it on average.
+
+    `n = ceil(ln(1 - coverage) / ln(1 - field_share))`, at least 1: DeepEyes, section 4.1, with draws uniform.
+    """
+    if not 0 < field_share < 1:
+        return 1
+    return max(1, math.ceil(math.log1p(-coverage) / math.log1p(-field_share)))
+
+
+@dataclass(slots=True)
+class Sampler:
+    """Draws positions from random generators of its own, one a device: the user's random state is never touched."""
+
+    seed: int = 0
+    _generators: dict[torch.device, torch.Generator] = field(default_factory=dict)
+
+    def draw(self, layer: Layer, output: Tensor, per_input: int, nonlinearity: Nonlinearity | None) -> Instances | None:
+        """Return instances of one output `(N, F, *grid)` or `(N, ..., F)`, rectified at zero; None for an empty batch.
+
+        At most `MAX_INSTANCES`: inputs are drawn as well when every input's positions would be more.
+        """
+        values = layer.by_position(output.detach())  # (N, *grid, F)
+        batch, grid = values.shape[0], values.shape[1:-1]
+        places = math.prod(grid)
+        if batch * places == 0 or values.shape[-1] != layer.filters:
+            return None
+        each = min(per_input, places, MAX_INSTANCES)
+        generator = self._generator(values.device)
+        inputs = self._inputs(batch, each, generator)
+        if each < places:
+            positions = torch.randint(places, inputs.shape, generator=generator, device=values.device)
+        else:
+            positions = torch.arange(len(inputs), device=values.device) % places
+        picked = values[(inputs, *_unravel(positions, tuple(grid)))]  # (S, F)
+        return Instances(_rectify(picked, nonlinearity), inputs, positions)
+
+    def _inputs(self, batch: int, each: int, generator: torch.Generator) -> Tensor:
+        wanted = max(1, MAX_INSTANCES // each)
+        if wanted >= batch:
+            numbers = torch.arange(batch, device=generator.device)
+        else:
+            numbers = torch.randperm(batch, generator=generator, device=generator.device)[:wanted]
+        return numbers.repeat_interleave(each) if each > 1 else numbers
+
+    def _generator(self, device: torch.device) -> torch.Generator:
+        if device not in self._generators:
+            self._generators[device] = torch.Generator(device=device).manual_seed(self.seed)
+        return self._generators[device]
+
+
+def _unravel(positions: Tensor, grid: tuple[int, ...]) -> list[Tensor]:
+    indices: list[Tensor] = []
+    for size in reversed(grid):
+        indices.insert(0, positions % size)
+        positions = positions // size
+    return indices
+
+
+def _rectify(values: Tensor, nonlinearity: Nonlinearity | None) -> Tensor:
+    values = values.float()
+    if nonlinearity is not None:
+        values = nonlinearity.apply(values)
+        if nonlinearity.signed:
+            return values.abs()
+    return values.clamp_min(0)

@@ -1,0 +1,219 @@
+"""The public face of the monitor inside a training script."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from torch import nn
+from torch.optim import Optimizer
+
+from deepeyes_tui.link.runs import Run, RunError, adopted_run, claim_run
+from deepeyes_tui.link.snapshot import RunState
+from deepeyes_tui.probe.border import Border, say
+from deepeyes_tui.probe.probe import Probe, ProbeSettings
+
+_adopted: set[str] = set()
+
+
+class Monitor:
+    """What `watch` returns: tell it of every step. None of its methods raises, whatever goes wrong inside.
+
+    Usable as a context manager; otherwise it closes itself when the script ends.
+    """
+
+    def __init__(self, probe: Probe | None, border: Border) -> None:
+        self._probe = probe
+        self._border = border
+        self._process = os.getpid()
+        self._criterion_targets: Any = None
+        self._criterion_loss: Any = None
+        if probe is not None:
+            atexit.register(self._at_exit)
+
+    @property
+    def name(self) -> str:
+        """The run's name, as `deepeyes ls` shows it; empty when nothing is watched."""
+        return self._probe.run.name if self._probe is not None else ""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked to stop. A loop that looks at this ends itself; any other is interrupted as by
+        Ctrl-C.
+        """
+        if self._probe is None:
+            return False
+        self._probe.steering.loop_asks = True
+        return self._probe.steering.stopping
+
+    def step(
+        self,
+        loss: Any = None,
+        *,
+        targets: Any = None,
+        accuracy: Any = None,
+        epoch: float | None = None,
+        **scalars: Any,
+    ) -> None:
+        """Call once after each `optimizer.step()`; pausing and other commands take effect here.
+
+        `loss` and `accuracy` are numbers or tensors (on any device, nothing waits for it). From `targets (N,)`, class
+        numbers, the accuracy of observed steps is worked out when the model's output is `(N, C)`. Further keyword
+        arguments are logged as `log` does.
+        """
+        if self._active():
+            loss = self._criterion_loss if loss is None else loss
+            targets = self._criterion_targets if targets is None else targets
+            self._border.call(self._probe.step, loss, targets, accuracy, epoch, scalars)  # type: ignore[union-attr]
+            self._criterion_loss = self._criterion_targets = None
+
+    def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
+        """Log numbers at the current step: `monitor.log(val_loss=0.1, val_accuracy=0.97)`. Eight curves at most."""
+        if self._active():
+            self._border.call(self._probe.log, {**(values or {}), **scalars})  # type: ignore[union-attr]
+
+    def close(self, state: RunState = RunState.FINISHED) -> None:
+        """Take the monitor off the model. The run's last picture stays, for `deepeyes attach`."""
+        probe, self._probe = self._probe, None
+        if probe is None or os.getpid() != self._process:
+            return
+        atexit.unregister(self._at_exit)
+        if probe.steering.stopping:
+            state = RunState.STOPPED
+        ending = Border()
+        ending.call(probe.close, state)
+        ending.call(probe.run.remove_live, keep_board=True)
+
+    def attach_criterion(self, criterion: nn.Module) -> None:
+        """Read loss and targets off a criterion module, for loops that pass neither to `step`."""
+        criterion.register_forward_hook(_CriterionTap(self))
+
+    def saw_criterion(self, args: tuple[Any, ...], loss: Any) -> None:
+        """Keep what the criterion was called with until the next step."""
+        self._criterion_loss = loss.detach() if hasattr(loss, "detach") else loss
+        self._criterion_targets = args[1] if len(args) > 1 else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(_state_after(kind))
+
+    def _active(self) -> bool:
+        return self._probe is not None and not self._border.off and os.getpid() == self._process
+
+    def _at_exit(self) -> None:
+        self.close(_state_after(getattr(sys, "last_type", None)))
+
+
+class _CriterionTap:
+    """A forward hook on the loss function; copies as `taps.Tap` does."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if module.training:
+            self._monitor.saw_criterion(args, output)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (contextlib.nullcontext(), "__exit__")
+
+
+def watch(
+    model: nn.Module,
+    criterion: nn.Module | None = None,
+    log: str | None = None,
+    log_freq: int = 1,
+    *,
+    optimizer: Optimizer | None = None,
+    labels: Sequence[str] | None = None,
+    name: str | None = None,
+    layers: Sequence[str] | None = None,
+    budget: float = 0.02,
+    control: str = "on",
+    seed: int = 0,
+    enabled: bool = True,
+) -> Monitor:
+    """Watch a model while it trains, and return the monitor to tell of each step.
+
+    The leading arguments are those of `wandb.watch`: with a `criterion` module, loss and targets are read off its
+    calls; `log` is accepted and ignored, activations are what is watched; `log_freq` is the least number of steps
+    between two observed ones.
+
+    optimizer: shows its learning rate. labels: names of the classes. name: of the run; taken ones get a number.
+    layers: globs over module paths, default all convolutions and linear layers. budget: the monitor's cost as a share
+    of step time, in (0, 1]. control: "on", or "off" to refuse all commands. seed: of the monitor's own random draws.
+    enabled: False makes it do nothing.
+
+    Bad arguments raise TypeError or ValueError here, at the start; nothing raises afterwards.
+    """
+    _check(model, budget, control, log_freq)
+    border = Border()
+    if not enabled:
+        return Monitor(None, border)
+    settings = ProbeSettings(
+        labels=tuple(map(str, labels or ())),
+        layers=tuple(layers) if layers is not None else None,
+        budget=budget,
+        every=log_freq,
+        seed=seed,
+        control=control == "on",
+    )
+    monitor = Monitor(_start(model, optimizer, name, border, settings), border)
+    if criterion is not None:
+        border.call(monitor.attach_criterion, criterion)
+    return monitor
+
+
+def _start(
+    model: nn.Module, optimizer: Optimizer | None, name: str | None, border: Border, settings: ProbeSettings
+) -> Probe | None:
+    run: Run | None = None
+    try:
+        run = _own_run(name)
+        return Probe(model, optimizer, run, border, settings)
+    except (RunError, OSError) as error:
+        border.switch_off(str(error))
+    except Exception as error:  # the border to the user's script, which has not even begun
+        border.switch_off(f"{type(error).__name__}: {error}")
+    if run is not None:
+        Border().call(run.remove_live, keep_board=False)
+    return None
+
+
+def _own_run(name: str | None) -> Run:
+    run = adopted_run()
+    if run is not None and run.name not in _adopted:
+        _adopted.add(run.name)
+        return run
+    return claim_run(name or _script_name(), command=sys.argv)
+
+
+def _script_name() -> str:
+    name = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
+    return name if name and name not in {"-c", "__main__"} else "run"
+
+
+def _check(model: Any, budget: float, control: str, log_freq: int) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"watch() needs a torch.nn.Module, not {type(model).__name__}")
+    if not 0 < budget <= 1:
+        raise ValueError(f"budget is a share of step time in (0, 1], not {budget!r}")
+    if control not in {"on", "off"}:
+        raise ValueError(f'control is "on" or "off", not {control!r}')
+    if log_freq < 1:
+        raise ValueError(f"log_freq counts steps and is at least 1, not {log_freq!r}")
+
+
+def _state_after(error: type[BaseException] | None) -> RunState:
+    if error is None or issubclass(error, SystemExit):
+        return RunState.FINISHED
+    return RunState.STOPPED if issubclass(error, KeyboardInterrupt) else RunState.FAILED

@@ -1,0 +1,164 @@
+"""Gathers one observed step: taps on the layers reduce their outputs on the device, one transfer brings them home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from deepeyes_tui.probe.border import Border
+from deepeyes_tui.probe.discovery import OutputPoint
+from deepeyes_tui.probe.instances import Sampler
+from deepeyes_tui.probe.layers import Layer
+from deepeyes_tui.probe.observation import COUNTS, Observation, merge_vectors, reduce_activations, unpack
+from deepeyes_tui.probe.taps import Tap, is_ordinary_forward
+from deepeyes_tui.probe.transfer import Transfer
+
+MOST_CALLS = 4
+"""Calls of one layer that count within a step: shared layers, accumulated batches."""
+Events = tuple[torch.cuda.Event, torch.cuda.Event]
+
+
+@dataclass(slots=True)
+class PendingObservation:
+    """An observed step whose vectors may still be on their way."""
+
+    step: int
+    sizes: list[int]
+    parts: list[tuple[list[int], Transfer]]
+    events: list[Events]
+
+    def arrived(self) -> bool:
+        """Return whether it can be read without waiting."""
+        return all(transfer.arrived() for _, transfer in self.parts)
+
+    def device_seconds(self) -> float:
+        """Return the time that the device spent on it, 0 on a CPU."""
+        return sum(start.elapsed_time(end) for start, end in self.events) / 1e3
+
+    def read(self) -> Observation:
+        """Return the observation; waits if it has not arrived."""
+        vectors = {}
+        for numbers, transfer in self.parts:
+            values, start = transfer.values(), 0
+            for number in numbers:
+                length = vector_length(self.sizes[number])
+                vectors[number] = values[start : start + length]
+                start += length
+        return unpack(self.step, vectors, self.sizes)
+
+
+def vector_length(filters: int) -> int:
+    """Return the length of a layer's vector."""
+    return COUNTS + 2 * filters
+
+
+class Observer:
+    """Holds the taps of one model. Does nothing but one comparison a call while `observing` is false."""
+
+    def __init__(self, root: nn.Module, layers: Sequence[Layer], border: Border, sampler: Sampler) -> None:
+        self.observing = False
+        self.seconds = 0.0
+        self.output: Tensor | None = None
+        self._root, self._layers, self._border, self._sampler = root, list(layers), border, sampler
+        self._points: list[OutputPoint] = []
+        self._vectors: dict[int, Tensor] = {}
+        self._calls = [0] * len(self._layers)
+        self._peaks: dict[int, Tensor] = {}
+        self._events: list[Events] = []
+        self._handles: list[RemovableHandle] = []
+
+    def install(self, points: Sequence[OutputPoint]) -> None:
+        """Tap the layers at their output points, and the model's own output."""
+        self._points = list(points)
+        modules = dict(self._root.named_modules())
+        for number, (layer, point) in enumerate(zip(self._layers, self._points, strict=True)):
+            module = modules.get(point.module, layer.module)
+            self._handles.append(module.register_forward_hook(Tap(number, self._receive)))
+        self._handles.append(self._root.register_forward_hook(Tap(-1, self._receive_output)))
+
+    def remove(self) -> None:
+        """Take all taps off the model."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self.observing = False
+
+    def forget_peak(self, number: int | None) -> None:
+        """Start the largest activation of one layer, or of all, anew."""
+        if number is None:
+            self._peaks.clear()
+        else:
+            self._peaks.pop(number, None)
+
+    def collect(self, step: int) -> PendingObservation:
+        """Send off what was gathered since the last call."""
+        by_device: dict[torch.device, list[int]] = {}
+        for number, vector in self._vectors.items():
+            by_device.setdefault(vector.device, []).append(number)
+        parts = [(numbers, Transfer(torch.cat([self._vectors[n] for n in numbers]))) for numbers in by_device.values()]
+        pending = PendingObservation(step, [layer.filters for layer in self._layers], parts, self._events)
+        self._vectors, self._events, self.output = {}, [], None
+        self._calls = [0] * len(self._layers)
+        return pending
+
+    def take_seconds(self) -> float:
+        """Return the time spent in taps since the last call."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+    def _counts(self) -> bool:
+        return self._root.training and is_ordinary_forward()
+
+    def _receive(self, number: int, output: Any) -> None:
+        if self.observing and self._counts() and self._calls[number] < MOST_CALLS:
+            started = perf_counter()
+            self._border.call(self._reduce, number, output)
+            self.seconds += perf_counter() - started
+
+    def _receive_output(self, _: int, output: Any) -> None:
+        if self.observing and isinstance(output, Tensor) and output.dim() == 2 and self._counts():
+            self.output = output.detach()
+
+    def _reduce(self, number: int, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            return
+        with _timed(output, self._events), torch.no_grad():
+            point = self._points[number]
+            seen = self._sampler.draw(self._layers[number], output, point.positions_per_input, point.nonlinearity)
+            if seen is None:
+                return
+            peak = self._peak(number, seen.activations.device)
+            vector = reduce_activations(seen.activations, peak)
+            before = self._vectors.get(number)
+            self._vectors[number] = vector if before is None else merge_vectors(before, vector)
+            self._calls[number] += 1
+
+    def _peak(self, number: int, device: torch.device) -> Tensor:
+        peak = self._peaks.get(number)
+        if peak is None or peak.device != device:
+            peak = self._peaks[number] = torch.zeros((), dtype=torch.float32, device=device)
+        return peak
+
+
+class _timed:  # noqa: N801
+    """Brackets work on a CUDA device with a pair of events."""
+
+    def __init__(self, output: Tensor, events: list[Events]) -> None:
+        self._pair: Events | None = None
+        if output.is_cuda:
+            self._pair = (torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True))
+            events.append(self._pair)
+
+    def __enter__(self) -> None:
+        if self._pair is not None:
+            self._pair[0].record()
+
+    def __exit__(self, *_: object) -> None:
+        if self._pair is not None:
+            self._pair[1].record()

@@ -1,0 +1,214 @@
+"""The monitor's work inside the training process: one object a watched model."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from deepeyes_tui.link.control import ControlServer
+from deepeyes_tui.link.runs import Run
+from deepeyes_tui.link.snapshot import RunState, Status
+from deepeyes_tui.probe.border import Border
+from deepeyes_tui.probe.budget import Budget
+from deepeyes_tui.probe.discovery import OutputPoint, discover
+from deepeyes_tui.probe.gpu import GpuUse, GpuWatch
+from deepeyes_tui.probe.instances import Sampler
+from deepeyes_tui.probe.layers import find_layers, unwrap
+from deepeyes_tui.probe.observer import Observer, PendingObservation
+from deepeyes_tui.probe.publishing import Publisher, StepRate, describe
+from deepeyes_tui.probe.scalars import Scalars, batch_accuracy, curve_name
+from deepeyes_tui.probe.statistics.table import StatisticsTable
+from deepeyes_tui.probe.steering import Steering
+from deepeyes_tui.probe.taps import EntryTap
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """How to watch. `budget` is a share of the training's time, `every` the least number of steps between two looks."""
+
+    labels: tuple[str, ...] = ()
+    layers: tuple[str, ...] | None = None
+    budget: float = 0.02
+    every: int = 1
+    seed: int = 0
+    control: bool = True
+
+
+class Probe:
+    """Watches one model for one run. Every method may raise; `Monitor` calls them through the border."""
+
+    def __init__(
+        self, model: nn.Module, optimizer: Optimizer | None, run: Run, border: Border, settings: ProbeSettings
+    ) -> None:
+        self.run, self.step_number, self.state = run, 0, RunState.STARTING
+        self._settings, self._border, self._optimizer = settings, border, optimizer
+        self._root = unwrap(model)
+        self._layers = find_layers(self._root, settings.layers)
+        self._device = next((p.device for p in self._root.parameters()), torch.device("cpu"))
+        self._table = StatisticsTable([layer.filters for layer in self._layers])
+        self._observer = Observer(self._root, self._layers, border, Sampler(settings.seed))
+        self._budget, self._scalars, self._rate = Budget(settings.budget), Scalars(), StepRate()
+        self._pending: deque[PendingObservation] = deque()
+        self._notices: dict[str, str] = {}
+        self._epoch = float("nan")
+        self._observed_steps = self._looked_at = 0
+        self._started_at = time.time()
+        self._gpu = GpuWatch(self._device) if self._device.type == "cuda" else None
+        self._publisher = Publisher(run.board, run.name, settings.labels, settings.budget)
+        self._publisher.open(describe(self._layers, [OutputPoint(layer.name) for layer in self._layers]))
+        server = ControlServer(run.control, allowed=settings.control)
+        self._server = server
+        self.steering = Steering(server, run.name, self.reset_maximum, self._steered)
+        self._note_layers(model)
+        self._entry = self._root.register_forward_pre_hook(EntryTap(self._enter), with_kwargs=True)
+        self._publish()
+        self._last = perf_counter()
+
+    def step(self, loss: Any, targets: Any, accuracy: Any, epoch: float | None, scalars: Mapping[str, Any]) -> None:
+        """Take in one optimizer step, carry out commands, publish, and decide whether to observe the next."""
+        entered = perf_counter()
+        taps = self._observer.take_seconds()
+        self._budget.elapse(max(entered - self._last - taps, 0.0))
+        self.step_number += 1
+        self.state = RunState.TRAINING
+        if epoch is not None:
+            self._epoch = float(epoch)
+        self._keep_scalars(loss, targets, accuracy, scalars)
+        if self._observer.observing:
+            self._send_observation()
+        self._take_in()
+        self._scalars.move()
+        if self._publisher.due() or self.step_number == 1:
+            self._publish()
+        spent = perf_counter() - entered + taps
+        self._budget.spend(spent)
+        if self._observer.observing:
+            self._budget.observed(spent)
+        rested = self.step_number - self._looked_at >= self._settings.every
+        self._observer.observing = rested and self._budget.affords_observation()
+        self.steering.act(self.step_number)
+        self._last = perf_counter()
+
+    def log(self, values: Mapping[str, Any]) -> None:
+        """Add values at the step that was reached."""
+        for name, value in values.items():
+            if name == "epoch":
+                self._epoch = float(value)
+            elif value is not None:
+                self._scalars.put(curve_name(str(name)), self.step_number, value)
+        self._scalars.move()
+
+    def reset_maximum(self, layer: str | None) -> None:
+        """Forget the maxima of a layer, or of all. Raises ValueError for a layer that is not there."""
+        names = [known.name for known in self._layers]
+        if layer is not None and layer not in names:
+            raise ValueError(f"there is no layer {layer!r}")
+        number = None if layer is None else names.index(layer)
+        self._table.reset_maximum(number)
+        self._observer.forget_peak(number)
+        self._publish()
+
+    def close(self, state: RunState) -> None:
+        """Take everything off the model and publish for the last time; the last picture stays in the run's folder."""
+        self._entry.remove()
+        self._observer.remove()
+        self.state = state
+        self._scalars.move(wait=True)
+        self._take_in(wait=True)
+        self._publish()
+        self._publisher.close()
+        self._server.close()
+        if self._gpu is not None:
+            self._gpu.close()
+
+    def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """On the first pass, find out what only a pass can tell, and tap the layers."""
+        self._entry.remove()
+        self._border.call(self._discover, args, kwargs)
+
+    def _discover(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        started = perf_counter()
+        found = discover(self._root, self._layers, args, kwargs)
+        points = [found.points[layer.name] for layer in self._layers]
+        if found.notice:
+            self._notices["discovery"] = found.notice
+        self._observer.install(points)
+        self._publisher.open(describe(self._layers, points))
+        self._observer.observing = True
+        self._publish()
+        self._last += perf_counter() - started
+
+    def _keep_scalars(self, loss: Any, targets: Any, accuracy: Any, scalars: Mapping[str, Any]) -> None:
+        if loss is not None:
+            self._scalars.put("loss", self.step_number, loss)
+        if accuracy is None:
+            accuracy = batch_accuracy(self._observer.output, targets)
+        if accuracy is not None:
+            self._scalars.put("accuracy", self.step_number, accuracy)
+        if scalars:
+            self.log(scalars)
+
+    def _send_observation(self) -> None:
+        self._observed_steps += 1
+        self._looked_at = self.step_number
+        self._pending.append(self._observer.collect(self.step_number))
+
+    def _take_in(self, *, wait: bool = False) -> None:
+        while self._pending and (wait or self._pending[0].arrived()):
+            pending = self._pending.popleft()
+            self._table.update(pending.read())
+            self._budget.spend(pending.device_seconds())
+
+    def _steered(self) -> None:
+        self.state = RunState.PAUSED if self.steering.paused else RunState.TRAINING
+        self._rate.restart()
+        self._publish()
+
+    def _publish(self) -> None:
+        if self._optimizer is not None and self.step_number:
+            self._scalars.put("learning_rate", self.step_number, self._optimizer.param_groups[0]["lr"])
+        self._publisher.publish(self._status(), self._table, self._scalars)
+
+    def _status(self) -> Status:
+        gpu = self._gpu.latest if self._gpu is not None else GpuUse()
+        last = self._scalars.last
+        if self._border.errors:
+            self._notices["errors"] = f"the monitor had {self._border.errors} errors: {self._border.last_error}"
+        if self._scalars.refused:
+            self._notices["curves"] = "not shown, too many curves: " + ", ".join(sorted(self._scalars.refused)[:5])
+        nan = float("nan")
+        return Status(
+            state=self.state,
+            step=self.step_number,
+            epoch=self._epoch,
+            steps_per_second=self._rate.at(self.step_number),
+            cost=self._budget.cost,
+            budget=self._settings.budget,
+            observed_steps=self._observed_steps,
+            observed_every=round(self.step_number / max(self._observed_steps, 1)),
+            loss=last.get("loss", nan),
+            accuracy=last.get("accuracy", nan),
+            device=str(self._device),
+            gpu_use=gpu.busy,
+            gpu_memory=gpu.memory,
+            gpu_memory_total=gpu.memory_total,
+            published_at=time.time(),
+            started_at=self._started_at,
+            notices=tuple(self._notices.values()),
+        )
+
+    def _note_layers(self, model: nn.Module) -> None:
+        if not self._layers:
+            which = f" matching {', '.join(self._settings.layers)}" if self._settings.layers else ""
+            self._notices["layers"] = f"the model has no convolution or linear layer{which}: only curves are shown"
+        if self._root is not model and hasattr(model, "_orig_mod"):
+            self._notices["compiled"] = "the model is compiled: its layers cannot be seen yet, only curves are shown"
+

@@ -1,0 +1,104 @@
+"""From the probe's numbers to the board: what is published, and how often."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic, perf_counter
+
+from deepeyes_tui.link.board import BoardWriter
+from deepeyes_tui.link.snapshot import LayerInfo, Status
+from deepeyes_tui.probe.discovery import OutputPoint
+from deepeyes_tui.probe.layers import Layer
+from deepeyes_tui.probe.scalars import Scalars
+from deepeyes_tui.probe.statistics.table import StatisticsTable
+
+EVERY = 0.25
+"""Seconds between two publications: what a viewer draws at most."""
+SHARE_OF_BUDGET = 0.25
+RATE_OVER = 5.0
+"""Seconds over which steps per second are counted."""
+
+
+def describe(layers: Sequence[Layer], points: Sequence[OutputPoint]) -> list[LayerInfo]:
+    """Return what viewers need to know of the layers."""
+    infos, offset = [], 0
+    for layer, point in zip(layers, points, strict=True):
+        infos.append(
+            LayerInfo(
+                name=layer.name,
+                kind=layer.kind,
+                filters=layer.filters,
+                offset=offset,
+                parameters=layer.parameters,
+                output_point=" + ".join(point.words),
+                receptive_field=point.receptive_field,
+                grid=point.grid,
+                positions_per_input=point.positions_per_input,
+            )
+        )
+        offset += layer.filters
+    return infos
+
+
+class StepRate:
+    """Steps per second over the last `RATE_OVER` seconds; pauses are cut out by `restart`."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def restart(self) -> None:
+        """Count anew."""
+        self._marks.clear()
+
+    def at(self, step: int) -> float:
+        """Note the step that was reached now, and return the rate; NaN at first."""
+        now = monotonic()
+        self._marks.append((now, step))
+        while len(self._marks) > 2 and now - self._marks[1][0] > RATE_OVER:
+            self._marks.popleft()
+        (then, before), passed = self._marks[0], now - self._marks[0][0]
+        return (step - before) / passed if passed > 0.05 else float("nan")
+
+
+class Publisher:
+    """Owns the board of one run; a new structure of the model is a new generation of it."""
+
+    def __init__(self, path: Path, run: str, labels: Sequence[str], share: float) -> None:
+        self._path, self._run, self._labels, self._share = path, run, labels, share
+        self._writer: BoardWriter | None = None
+        self._generation = 0
+        self._last = 0.0
+        self._every = EVERY
+
+    def open(self, infos: Sequence[LayerInfo]) -> None:
+        """Start a board for these layers; one that was there tells its readers to look for the new one."""
+        old = self._writer
+        self._generation += 1
+        self._writer = BoardWriter(
+            self._path, run=self._run, generation=self._generation, layers=infos, labels=self._labels
+        )
+        if old is not None:
+            old.supersede()
+            old.close()
+
+    def due(self) -> bool:
+        """Return whether it is time again."""
+        return monotonic() - self._last >= self._every
+
+    def publish(self, status: Status, table: StatisticsTable, scalars: Scalars) -> None:
+        """Put everything on the board; what takes long is done less often."""
+        if self._writer is None:
+            return
+        started = perf_counter()
+        self._writer.publish(status, table.arrays(), scalars.series())
+        taken = perf_counter() - started
+        self._every = max(EVERY, taken / (SHARE_OF_BUDGET * self._share))
+        self._last = monotonic()
+
+    def close(self) -> None:
+        """Let go of the board; the file stays."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

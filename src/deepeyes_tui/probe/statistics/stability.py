@@ -1,0 +1,54 @@
+"""Stability of a layer: how far its perplexity histogram moves from window to window, beyond sampling noise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepeyes_tui.link.snapshot import STABILITY_HISTORY, STABLE_BELOW, STABLE_WINDOWS
+
+
+def jensen_shannon(p: NDArray[np.floating], q: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the Jensen-Shannon divergence in bits, in [0, 1], of counts along the last axis; NaN where one is empty."""
+    p, q = np.asarray(p, np.float64), np.asarray(q, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
+        middle = (p + q) / 2
+        divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
+    return np.clip(divergence, 0, 1)
+
+
+def _relative_entropy(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    terms = np.where(p == 0, 0.0, p * np.log2(p / q))
+    return np.asarray(terms.sum(-1))
+
+
+def window_distance(before: NDArray[np.float32], now: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the Jensen-Shannon distance of two windows of counts `(W, L, B)`, less what noise explains: `(L,)`.
+
+    The noise is taken from the data: between the even and the odd steps of one window only sampling differs. A
+    divergence between samples falls as `1/n + 1/m`, so that of two half windows is twice that of two whole ones.
+    """
+    moved = jensen_shannon(before.sum(0), now.sum(0))
+    noise = [jensen_shannon(w[::2].sum(0), w[1::2].sum(0)) for w in (before, now)]
+    return np.sqrt(np.maximum(moved - (noise[0] + noise[1]) / 4, 0))
+
+
+class Stability:
+    """Distances of consecutive windows, newest last, and the step since which a layer has been stable."""
+
+    def __init__(self, layers: int) -> None:
+        self.history = np.full((layers, STABILITY_HISTORY), np.nan, np.float32)
+        self.since = np.full(layers, -1, np.int64)
+        self._quiet = np.zeros(layers, np.int64)
+        self._quiet_from = np.full(layers, -1, np.int64)
+
+    def update(self, before: NDArray[np.float32], now: NDArray[np.float32], started: int) -> None:
+        """Add the distance of two full windows `(W, L, B)`; the later one started at step `started`."""
+        distance = window_distance(before, now)
+        self.history = np.roll(self.history, -1, axis=1)
+        self.history[:, -1] = distance
+        quiet = distance < STABLE_BELOW
+        self._quiet_from = np.where(quiet & (self._quiet == 0), started, self._quiet_from)
+        self._quiet = np.where(quiet, self._quiet + 1, 0)
+        self.since = np.where(self._quiet >= STABLE_WINDOWS, self._quiet_from, -1)

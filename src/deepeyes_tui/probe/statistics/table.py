@@ -1,0 +1,88 @@
+"""All statistics of all layers, fed by observations, read as the board's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepeyes_tui.probe.observation import Observation
+from deepeyes_tui.probe.statistics.dead import LEAST_WINDOW, DeadFilters
+from deepeyes_tui.probe.statistics.frequency import ALWAYS_ON_ABOVE, ActivationFrequency
+from deepeyes_tui.probe.statistics.maximum import MaximumActivation
+from deepeyes_tui.probe.statistics.perplexity import WINDOW, PerplexityWindows, shares
+from deepeyes_tui.probe.statistics.spans import LayerSpans
+from deepeyes_tui.probe.statistics.stability import Stability
+
+
+class StatisticsTable:
+    """`sizes`: how many filters each layer has."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.spans = LayerSpans(sizes)
+        layers = self.spans.layers
+        self._perplexity = PerplexityWindows(layers)
+        self._stability = Stability(layers)
+        self._maximum = MaximumActivation(self.spans.filters)
+        self._frequency = ActivationFrequency(self.spans)
+        self._dead = DeadFilters(self.spans)
+        self._observed = np.zeros(layers, np.int64)
+        self._last_step = np.full(layers, -1, np.int64)
+        self._nan, self._infinite = np.zeros(layers, np.int64), np.zeros(layers, np.int64)
+        self._nonfinite_since = np.full(layers, -1, np.int64)
+        self._window_started = 0
+
+    def update(self, seen: Observation) -> None:
+        """Add one observed step."""
+        ran = seen.instances > 0
+        self._observed += ran
+        self._last_step[ran] = seen.step
+        self._count_nonfinite(seen)
+        self._maximum.update(seen.maximum, seen.step)
+        self._frequency.update(seen.active, seen.instances)
+        self._dead.update(seen.maximum, ran)
+        if self._perplexity.observed % WINDOW == 0:
+            self._window_started = seen.step
+        self._perplexity.update(seen.bins)
+        if self._perplexity.observed % WINDOW == 0 and self._perplexity.observed >= 2 * WINDOW:
+            self._stability.update(*self._perplexity.windows(), self._window_started)
+
+    def reset_maximum(self, layer: int | None) -> None:
+        """Forget the maxima, and the frequencies measured against them, of one layer or of all."""
+        for number in range(self.spans.layers) if layer is None else (layer,):
+            self._maximum.reset(self.spans.of(number))
+            self._frequency.reset(number)
+
+    def arrays(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return the board's arrays (`link.snapshot.layer_arrays`)."""
+        before, now = self._perplexity.windows()
+        earlier, current = shares(before if len(before) else now), shares(now)
+        frequency = self._frequency.shares()
+        judged = self.spans.spread(self._dead.window >= LEAST_WINDOW)
+        return {
+            "observed": self._observed,
+            "last_observed_step": self._last_step,
+            "window_instances": now.sum((0, 2)).astype(np.int64),
+            "histogram": current[:, :-1],
+            "histogram_before": earlier[:, :-1],
+            "undetected": current[:, -1],
+            "undetected_before": earlier[:, -1],
+            "stability": self._stability.history,
+            "stable_since": self._stability.since,
+            "nan": self._nan,
+            "infinite": self._infinite,
+            "nonfinite_since": self._nonfinite_since,
+            "dead_window": self._dead.window,
+            "maximum": self._maximum.value,
+            "reached_step": self._maximum.reached_step,
+            "frequency": frequency,
+            "dead": self._dead.flags(),
+            "always_on": (frequency > ALWAYS_ON_ABOVE) & judged,
+        }
+
+    def _count_nonfinite(self, seen: Observation) -> None:
+        self._nan += seen.nan.astype(np.int64)
+        self._infinite += seen.infinite.astype(np.int64)
+        first = (seen.nan + seen.infinite > 0) & (self._nonfinite_since < 0)
+        self._nonfinite_since[first] = seen.step
