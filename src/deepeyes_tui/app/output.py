@@ -1,0 +1,99 @@
+"""What is sent to the terminal for a changed region: only its own cells, and colours only where they change.
+
+Textual sends a changed region from the left edge of its widget on, and resets all colours after every segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.strip import Strip
+
+RESET = "\x1b[0m"
+Codes = Callable[[Style | None], str]
+
+
+class Frame(CompositorUpdate):
+    """A compositor's update, rendered to few bytes. `sent` is told how many."""
+
+    def __init__(self, update: CompositorUpdate, system: ColorSystem | None, sent: Callable[[int], None]) -> None:
+        self._update = update
+        self._codes = codes_of(system)
+        self._sent = sent
+
+    def render_segments(self, console: Console) -> str:
+        """Return what to write to the terminal."""
+        update = self._update
+        if isinstance(update, ChopsUpdate):
+            parts = changed_parts(update)
+        elif isinstance(update, LayoutUpdate):
+            parts = whole_lines(update)
+        else:
+            return update.render_segments(console)
+        text = sequences(parts, self._codes)
+        self._sent(len(text.encode("utf-8", "replace")))
+        return text
+
+
+Part = tuple[int, int, Sequence[Segment]]
+"""Column, row, and what stands there."""
+
+
+def changed_parts(update: ChopsUpdate) -> Iterable[Part]:
+    """Yield what lies within the changed spans of an update."""
+    for y, x1, x2 in update.spans:
+        for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            if strip is not None and x < x2 and end > x1:
+                left = max(x, x1)
+                yield left, y, list(strip.crop(left - x, min(end, x2) - x))
+
+
+def whole_lines(update: LayoutUpdate) -> Iterable[Part]:
+    """Yield every line of an update of the whole screen."""
+    for y, line in enumerate(update.strips):
+        yield update.region.x, update.region.y + y, list(Strip.join(line))
+
+
+def sequences(parts: Iterable[Part], codes: Codes) -> str:
+    """Return the parts as text with escape sequences, changing colours only where they change."""
+    out: list[str] = []
+    current = ""
+    for x, y, segments in parts:
+        out.append(f"\x1b[{y + 1};{x + 1}H")
+        for text, style, control in segments:
+            if control or not text:
+                continue
+            wanted = codes(style)
+            if wanted != current:
+                out.append(f"\x1b[0;{wanted}m" if wanted else RESET)
+                current = wanted
+            out.append(text)
+    if current:
+        out.append(RESET)
+    return "".join(out)
+
+
+def codes_of(system: ColorSystem | None) -> Codes:
+    """Return a function from a style to its SGR parameters; without a colour system its attributes alone."""
+    known: dict[Style | None, str] = {None: ""}
+
+    def codes(style: Style | None) -> str:
+        found = known.get(style)
+        if found is None:
+            if len(known) > 4096:
+                known.clear()
+            found = known[style] = _codes(style, system) if style else ""
+        return found
+
+    return codes
+
+
+def _codes(style: Style, system: ColorSystem | None) -> str:
+    if system is not None:
+        return style._make_ansi_codes(system)
+    return style.without_color._make_ansi_codes(ColorSystem.STANDARD)
