@@ -1,6 +1,6 @@
 """Make the balanced subset of MNIST that ships with the demo from the full set.
 
-    python scripts/make_mnist_subset.py ../shared/data/mnist.npz
+python scripts/make_mnist_subset.py ../shared/data/mnist.npz
 """
 
 from __future__ import annotations
