@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -38,35 +38,61 @@ class Canvas:
     @property
     def width(self) -> int:
         """Columns."""
-        return self.glyph.shape[1]
+        return int(self.glyph.shape[1])
 
     @property
     def height(self) -> int:
         """Rows."""
-        return self.glyph.shape[0]
+        return int(self.glyph.shape[0])
 
     def text(
-        self, row: int, column: int, text: str, ink: int = Ink.DEFAULT, look: int = Look.PLAIN, ground: int = Ink.DEFAULT
+        self,
+        row: int,
+        column: int,
+        text: str,
+        ink: int = Ink.DEFAULT,
+        look: int = Look.PLAIN,
+        ground: int = Ink.DEFAULT,
     ) -> int:
         """Write `text` from a cell on, cut at the edges; return the column behind it."""
+        if text.isascii() and text.isprintable():
+            codes = np.frombuffer(text.encode("ascii"), np.uint8)
+            first, last = max(column, 0), min(column + codes.size, self.width)
+            self._write(row, first, last, codes[first - column : last - column], (ink, look, ground))
+            return column + codes.size
         for character in text:
             wide = cell_len(character)
             if wide == 0 or character < " ":
                 continue
-            if 0 <= row < self.height and column >= 0 and column + wide <= self.width:
-                here = slice(column, column + wide)
-                self.glyph[row, here] = CONTINUED
-                self.glyph[row, column] = ord(character)
-                self.ink[row, here], self.look[row, here], self.ground[row, here] = ink, look, ground
+            if column >= 0 and column + wide <= self.width:
+                self._write(row, column, column + wide, [ord(character), CONTINUED][:wide], (ink, look, ground))
             column += wide
         return column
 
+    def _write(self, row: int, first: int, last: int, glyphs: ArrayLike, style: tuple[int, int, int]) -> None:
+        if not (0 <= row < self.height and first < last):
+            return
+        self._part(row, first)
+        self._part(row, last)
+        here = slice(first, last)
+        self.glyph[row, here] = glyphs
+        self.ink[row, here], self.look[row, here], self.ground[row, here] = style
+
+    def _part(self, row: int, column: int) -> None:
+        """Blank a wide glyph that lies across the left edge of a cell."""
+        if 0 < column < self.width and self.glyph[row, column] == CONTINUED:
+            self.glyph[row, column - 1 : column + 1] = BLANK
+
     def paste(self, other: Canvas, row: int, column: int) -> None:
         """Copy another canvas onto this one, its upper left corner at a cell, cut at the edges."""
-        height, width = min(other.height, self.height - row), min(other.width, self.width - column)
-        if height <= 0 or width <= 0:
+        top, left = max(row, 0), max(column, 0)
+        bottom, right = min(row + other.height, self.height), min(column + other.width, self.width)
+        if bottom <= top or right <= left:
             return
-        here, there = np.s_[row : row + height, column : column + width], np.s_[:height, :width]
+        for line in range(top, bottom):
+            self._part(line, left)
+            self._part(line, right)
+        here, there = np.s_[top:bottom, left:right], np.s_[top - row : bottom - row, left - column : right - column]
         for name in self.__slots__:
             getattr(self, name)[here] = getattr(other, name)[there]
 
@@ -76,7 +102,9 @@ class Canvas:
 
     def strips(self, style_of: StyleOf) -> list[Strip]:
         """Return a strip a row; runs of cells that look the same share one segment."""
-        key = self.ink.astype(np.uint32) | self.ground.astype(np.uint32) << 8 | self.look.astype(np.uint32) << 16
+        key: NDArray[np.uint32] = (
+            self.ink.astype(np.uint32) | self.ground.astype(np.uint32) << 8 | self.look.astype(np.uint32) << 16
+        ).astype(np.uint32)
         return [self._strip(row, style_of, key) for row in range(self.height)]
 
     def _strip(self, row: int, style_of: StyleOf, key: NDArray[np.uint32]) -> Strip:

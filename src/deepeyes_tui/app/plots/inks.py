@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from typing import Final
 
 LEVELS = 16
+"""Colours of a ramp, from its low to its high end."""
+FADES = 3
+"""Steps between a ramp's own colours and the background: 0 is the faintest."""
 
 
 class Ink(IntEnum):
-    """An index into a palette. Ramps take `LEVELS` indices from their first one, labels ten."""
+    """An index into a palette. Ramps take `LEVELS` indices, faded ramps `FADES * LEVELS`, labels ten.
+
+    `ON_LOW` and `ON_HIGH` are for text on the lower and upper half of a ramp, `ON_CURSOR` for text on `CURSOR`;
+    `MARKED` and `POINTER` are the colours of the selection and the cursor for half blocks.
+    As a ground, `SELECTED` and `CURSOR` are shown by reversing where there are no colours.
+    """
 
     DEFAULT = 0
     MUTED = 1
@@ -26,9 +35,20 @@ class Ink(IntEnum):
     UNDETECTED = 13
     SELECTED = 14
     CURSOR = 15
+    ON_LOW = 16
+    ON_HIGH = 17
+    ON_CURSOR = 18
+    MARKED = 19
+    POINTER = 20
     MAXIMUM = 32
     FREQUENCY = 48
     LABEL = 64
+    MAXIMUM_FADED = 80
+    FREQUENCY_FADED = 128
+
+
+FADED: Final = {Ink.MAXIMUM: Ink.MAXIMUM_FADED, Ink.FREQUENCY: Ink.FREQUENCY_FADED}
+"""The faded colours of each ramp."""
 
 
 class Look(IntFlag):
