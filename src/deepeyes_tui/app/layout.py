@@ -8,6 +8,8 @@ from deepeyes_tui.app.bindings import PANES, PaneName
 
 LEAST_WIDTH, LEAST_HEIGHT = 80, 24
 GAP = 2
+LIST_EXTRA, LEAST_LIST = 7, 10
+"""Rows that the list of layers takes beside a row a layer: rule, heads, findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def too_small(width: int, height: int) -> bool:
     return width < LEAST_WIDTH or height < LEAST_HEIGHT
 
 
-def arrange(width: int, height: int, focus: PaneName, full: bool = False) -> Arrangement:
+def arrange(width: int, height: int, focus: PaneName, full: bool = False, layers: int = 0) -> Arrangement:
     """Return where things lie. Below 110x34 one view is seen, below 180x48 the list and two, else all of them."""
     head = 1 if width >= 150 else 2
     body = Box(0, head, width, height - head - 1)
@@ -49,40 +51,44 @@ def arrange(width: int, height: int, focus: PaneName, full: bool = False) -> Arr
     if full:
         panes = {focus: body}
     elif all_seen:
-        panes = _everything(body)
+        panes = _everything(body, layers)
     elif wide:
-        panes = _list_and_two(body, focus)
+        panes = _list_and_two(body, focus, layers)
     else:
-        panes = _one(body, focus)
-    return Arrangement(Box(0, 0, width, head), panes, Box(0, height - 1, width, 1), full or not all_seen)
+        panes = _one(body, focus, layers)
+    tabs = full or not wide
+    return Arrangement(Box(0, 0, width, head), panes, Box(0, height - 1, width, 1), tabs)
 
 
-def _one(body: Box, focus: PaneName) -> Boxes:
+def _one(body: Box, focus: PaneName, layers: int) -> Boxes:
     if focus is not PaneName.TRAINING:
         return {focus: body}
-    top, bottom = _rows(body, 0.52)
-    return {PaneName.TRAINING: top, PaneName.LAYERS: bottom}
+    return _overview(body, layers)
 
 
-def _list_and_two(body: Box, focus: PaneName) -> Boxes:
-    left, right = _columns(body, 0.42)
-    top, bottom = _rows(right, 0.5)
-    if focus in (PaneName.LAYER, PaneName.FILTERS):
-        pair = (PaneName.LAYER, PaneName.FILTERS)
-    elif focus is PaneName.LOG:
-        pair = (PaneName.TRAINING, PaneName.LOG)
-    else:
-        pair = (PaneName.TRAINING, PaneName.PERPLEXITY)
-    return {PaneName.LAYERS: left, pair[0]: top, pair[1]: bottom}
+def _overview(box: Box, layers: int) -> Boxes:
+    """Give the list as much as its layers need, at most half, and the curves the rest."""
+    wanted = max(layers + LIST_EXTRA, LEAST_LIST)
+    listed = min(wanted, box.height // 2)
+    curves, rows = _split(box, box.height - listed)
+    return {PaneName.TRAINING: curves, PaneName.LAYERS: rows}
 
 
-def _everything(body: Box) -> Boxes:
+def _list_and_two(body: Box, focus: PaneName, layers: int) -> Boxes:
+    left, right = _columns(body, 0.46)
+    upper = PaneName.LAYER if focus is PaneName.LAYER else PaneName.PERPLEXITY
+    lower = PaneName.LOG if focus is PaneName.LOG else PaneName.FILTERS
+    top, bottom = _split(right, round(right.height * 0.5))
+    return {**_overview(left, layers), upper: top, lower: bottom}
+
+
+def _everything(body: Box, layers: int) -> Boxes:
     left, rest = _columns(body, 0.36)
     middle, right = _columns(rest, 0.5)
-    curves, layers = _rows(left, 0.4)
-    multiples, log = _rows(middle, 0.66)
-    layer, filters = _rows(right, 0.5)
-    return dict(zip(PANES, (curves, layers, multiples, layer, filters, log), strict=True))
+    multiples, log = _split(middle, round(middle.height * 0.66))
+    layer, filters = _split(right, round(right.height * 0.5))
+    others = dict(zip(PANES[2:], (multiples, layer, filters, log), strict=True))
+    return {**_overview(left, layers), **others}
 
 
 def _columns(box: Box, share: float) -> tuple[Box, Box]:
@@ -93,6 +99,5 @@ def _columns(box: Box, share: float) -> tuple[Box, Box]:
     )
 
 
-def _rows(box: Box, share: float) -> tuple[Box, Box]:
-    top = round(box.height * share)
+def _split(box: Box, top: int) -> tuple[Box, Box]:
     return Box(box.x, box.y, box.width, top), Box(box.x, box.y + top, box.width, box.height - top)

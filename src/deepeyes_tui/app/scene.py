@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -76,12 +75,18 @@ class Scene:
     selection: Selection = field(default_factory=Selection)
     desk: Desk = field(default_factory=Desk)
     glyphs: Glyphs = Glyphs.BRAILLE
+    colour: bool = True
     readonly: bool = False
     clock: Callable[[], float] | None = None
 
     def with_desk(self, **changes: object) -> Scene:
         """Return the scene with some things shown otherwise."""
         return replace(self, desk=replace(self.desk, **changes))  # type: ignore[arg-type]
+
+    @property
+    def ascii(self) -> bool:
+        """Whether nothing but ASCII may be drawn."""
+        return self.glyphs is Glyphs.ASCII
 
     @property
     def layers(self) -> int:

@@ -1,0 +1,128 @@
+"""The activation heatmap of the layer in focus: a cell a filter, the numbers of the one under the cursor beneath."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.panes.base import Pane, sentence, table, wrapped
+from deepeyes_tui.app.panes.words import filter_words, layer_name, reliability
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.heatmap import HeatmapLayout, draw_heatmap, draw_legend, layout_heatmap
+from deepeyes_tui.app.plots.inks import Ink
+from deepeyes_tui.app.plots.numbers import percent, short
+from deepeyes_tui.app.scene import Quantity, Scene, filter_order, filter_values
+from deepeyes_tui.app.selection import Selection
+from deepeyes_tui.link.snapshot import LayerStatistics
+
+WORDS = 2
+"""Rows for the sentence on the filter under the cursor."""
+
+
+def map_layout(scene: Scene, filters: int, width: int, height: int) -> HeatmapLayout:
+    """Return where the filters stand in a pane of this size."""
+    return layout_heatmap(filters, width - 2, _map_height(height), glyphs=scene.glyphs, colour=scene.colour)
+
+
+def _map_height(height: int) -> int:
+    return max(height - WORDS - 2, 1)
+
+
+def draw_filters(scene: Scene, width: int, height: int) -> Canvas:
+    """Draw the map, its legend, and the sentence."""
+    layer = scene.layer
+    if layer is None or scene.snapshot is None:
+        return sentence(width, height, scene.sentence if scene.snapshot is None else "no layers")
+    if not layer.has_run:
+        return sentence(width, height, f"{layer_name(scene, scene.selection.layer, width // 2)} has not run")
+    canvas = Canvas(width, height)
+    layout = map_layout(scene, layer.info.filters, width, height)
+    values, order, top = filter_values(scene, layer), filter_order(scene, layer), _top(scene, layer)
+    ramp = Ink.MAXIMUM if scene.desk.quantity is Quantity.MAXIMUM else Ink.FREQUENCY
+    heat = draw_heatmap(
+        width - 2,
+        _map_height(height),
+        values,
+        reliability=_reliability(scene, layer),
+        ramp=ramp,
+        order=order,
+        top=top,
+        dead=layer.dead,
+        always_on=layer.always_on,
+        marked=_flags(scene, layer),
+        cursor=int(np.flatnonzero(order == scene.selection.cursor)[0]) if len(order) else None,
+        glyphs=scene.glyphs,
+        layout=layout,
+        colour=scene.colour,
+    )
+    canvas.paste(heat, 0, 1)
+    below = min(layout.height + 1, height - WORDS - 1)
+    unit = "%" if scene.desk.quantity is Quantity.FREQUENCY else ""
+    legend = draw_legend(
+        width - 2, ramp=ramp, low=0.0, high=top, unit=unit, glyphs=scene.glyphs, colour=scene.colour, half=layout.half
+    )
+    canvas.paste(legend, below, 1)
+    words = filter_words(layer, scene.selection.cursor, scene.ascii) if layer.info.filters else ""
+    for row, line in enumerate(wrapped(words, width - 2)[:WORDS], below + 1):
+        canvas.text(row, 1, line, Ink.DEFAULT)
+    return canvas
+
+
+def _reliability(scene: Scene, layer: LayerStatistics) -> np.ndarray:
+    assert scene.snapshot is not None
+    if scene.desk.quantity is Quantity.FREQUENCY:
+        return np.ones(layer.info.filters)
+    return reliability(scene.snapshot, layer)
+
+
+def _top(scene: Scene, layer: LayerStatistics) -> float:
+    values = filter_values(scene, layer)
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if len(finite) else 0.0
+
+
+def in_range(scene: Scene, layer: LayerStatistics) -> list[int]:
+    """Return the filters from the range's beginning to the cursor, as the map shows them; none without a range."""
+    anchor = scene.selection.anchor
+    if anchor is None:
+        return []
+    order = filter_order(scene, layer)
+    ends = sorted(int(np.flatnonzero(order == end)[0]) for end in (anchor, scene.selection.cursor))
+    return [int(filter) for filter in order[ends[0] : ends[1] + 1]]
+
+
+def _flags(scene: Scene, layer: LayerStatistics) -> np.ndarray:
+    flags = np.zeros(layer.info.filters, bool)
+    flags[[*_marks(scene.selection, layer), *in_range(scene, layer)]] = True
+    return flags
+
+
+def _marks(selection: Selection, layer: LayerStatistics) -> list[int]:
+    return [i for i in selection.marks if i < layer.info.filters]
+
+
+def _facts(scene: Scene) -> str:
+    if scene.layer is None:
+        return ""
+    marks = len(scene.selection.marks)
+    order = "by value" if scene.desk.by_value else "in order"
+    words = [layer_name(scene, scene.selection.layer, 20), str(scene.desk.quantity), order]
+    return ", ".join(words + ([f"{marks} marked"] if marks else []))
+
+
+def filters_text(scene: Scene) -> str:
+    """Return the numbers of every filter of the layer in focus, in the map's order."""
+    layer = scene.layer
+    if layer is None:
+        return "no layers"
+    flags, rows = _flags(scene, layer), []
+    for i in filter_order(scene, layer).tolist():
+        state = "dead" if layer.dead[i] else "always on" if layer.always_on[i] else ""
+        reached = str(layer.reached_step[i]) if layer.reached_step[i] >= 0 else "-"
+        numbers = short(float(layer.maximum[i]), ascii=True), reached, percent(float(layer.frequency[i]), ascii=True)
+        rows.append([str(i), *numbers, state, "marked" if flags[i] else ""])
+    heads = ("filter", "maximum", "reached at step", "active on", "state", "marked")
+    return f"{layer_name(scene, scene.selection.layer)}\n\n{table(heads, rows)}"
+
+
+PANE = Pane(PaneName.FILTERS, draw_filters, _facts, filters_text)

@@ -1,0 +1,75 @@
+"""The help screen: the keys that work here and now, from their table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rich.cells import cell_len
+
+from deepeyes_tui.app.bindings import Binding, Group, applicable
+from deepeyes_tui.app.panes.base import Piece, write
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.inks import Ink, Look
+from deepeyes_tui.app.plots.numbers import printable
+from deepeyes_tui.app.scene import Scene
+
+ARROWS = {"↓": "down", "↑": "up", "←": "left", "→": "right"}
+KEY_WIDTH = 12
+COLUMN_FROM = 110
+Line = list[Piece]
+
+
+def help_lines(scene: Scene) -> list[Line]:
+    """Return the lines of the help screen, groups with their keys."""
+    shown = list(applicable(replace(scene.context, help=False)))
+    lines: list[Line] = []
+    for group in Group:
+        bindings = [binding for binding in shown if binding.group is group]
+        if bindings:
+            lines += [[(str(group), Ink.ACCENT, Look.BOLD)], *(_line(binding, scene.ascii) for binding in bindings), []]
+    return lines
+
+
+def draw_help(scene: Scene, width: int, height: int) -> Canvas:
+    """Draw the keys, in two columns where there is room, from the line that was scrolled to."""
+    canvas, lines = Canvas(width, height), help_lines(scene)
+    canvas.text(0, 0, ("=" if scene.ascii else "━") * width, Ink.ACCENT)
+    write(canvas, 0, 1, [(f" Keys that work in {scene.desk.focus} ", Ink.ACCENT, Look.BOLD)])
+    room = height - 2
+    if width >= COLUMN_FROM and len(lines) > room:
+        half = _break(lines)
+        _column(canvas, lines[:half], 1, width // 2 - 1, 0)
+        _column(canvas, lines[half:], width // 2, width, 0)
+        return canvas
+    top = min(scene.desk.help_top, max(len(lines) - room, 0))
+    _column(canvas, lines[top : top + room], 1, width, 0)
+    if len(lines) > room:
+        more = f" {top + 1}-{min(top + room, len(lines))} of {len(lines)}, j k scroll "
+        canvas.text(0, width - cell_len(more) - 2, more, Ink.MUTED)
+    return canvas
+
+
+def _column(canvas: Canvas, lines: list[Line], left: int, right: int, top: int) -> None:
+    for row, line in enumerate(lines, top + 2):
+        column = left
+        for text, ink, *look in line:
+            cut = printable(text, max(right - column, 0)) if not text.startswith(" ") else text
+            column = canvas.text(row, column, cut, ink, look[0] if look else Look.PLAIN)
+
+
+def _break(lines: list[Line]) -> int:
+    """Return where the second column begins: at a group, near the middle."""
+    starts = [i + 1 for i, line in enumerate(lines) if not line]
+    return min(starts, key=lambda i: abs(i - len(lines) / 2), default=len(lines))
+
+
+def _line(binding: Binding, ascii: bool) -> Line:
+    shown = binding.shown
+    for arrow, word in ARROWS.items():
+        shown = shown.replace(arrow, word) if ascii else shown
+    return [("  " + shown.ljust(KEY_WIDTH), Ink.TITLE), (binding.does, Ink.DEFAULT)]
+
+
+def help_text(scene: Scene) -> str:
+    """Return the help screen as text."""
+    return "\n".join("".join(piece[0] for piece in line).rstrip() for line in help_lines(scene))

@@ -1,0 +1,131 @@
+"""The layer in focus: its details in words, its perplexity histogram, and how that has changed."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.panes.base import Pane, Piece, sentence, table, write
+from deepeyes_tui.app.panes.words import findings, layer_name, mean_perplexity
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.histogram import draw_changes, draw_histogram
+from deepeyes_tui.app.plots.inks import Ink, Look
+from deepeyes_tui.app.plots.numbers import percent, printable, short
+from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.link.snapshot import LayerInfo, LayerStatistics
+
+CHANGES_FROM = 12
+"""Rows from which the histogram of changes has room as well."""
+
+
+def draw_layer(scene: Scene, width: int, height: int) -> Canvas:
+    """Draw details above, the histogram in the middle, the changes beneath, aligned with it."""
+    layer = scene.layer
+    if layer is None:
+        return sentence(width, height, scene.sentence if scene.snapshot is None else "no layers")
+    canvas = Canvas(width, height)
+    row = 0
+    for line in _details(scene, layer, width)[: max(height - 6, 1)]:
+        write(canvas, row, 1, line)
+        row += 1
+    room = height - row
+    if not layer.has_run or room < 3:
+        return canvas
+    changes = max(room // 3, 4) if room >= CHANGES_FROM else 0
+    _heading(canvas, row, scene, "instances by the number of filters that share them", mean_perplexity(layer))
+    plot = draw_histogram(
+        width,
+        room - changes - 1,
+        layer.histogram,
+        undetected=layer.undetected,
+        high=layer.info.filters,
+        glyphs=scene.glyphs,
+    )
+    canvas.paste(plot, row + 1, 0)
+    if changes:
+        _changes(canvas, height - changes, scene, layer)
+    return canvas
+
+
+def _changes(canvas: Canvas, row: int, scene: Scene, layer: LayerStatistics) -> None:
+    canvas.text(row, 1, "change against the window before", Ink.MUTED)
+    plot = draw_changes(
+        canvas.width,
+        canvas.height - row - 1,
+        layer.change,
+        undetected_change=layer.undetected_change,
+        glyphs=scene.glyphs,
+    )
+    canvas.paste(plot, row + 1, 0)
+
+
+def _heading(canvas: Canvas, row: int, scene: Scene, text: str, mean: float) -> None:
+    end = canvas.text(row, 1, text, Ink.MUTED)
+    fact = f"mean {short(mean, ascii=scene.ascii)}"
+    if end + cell_len(fact) + 2 < canvas.width:
+        canvas.text(row, canvas.width - cell_len(fact) - 1, fact, Ink.DEFAULT)
+
+
+def _details(scene: Scene, layer: LayerStatistics, width: int) -> list[list[Piece]]:
+    name = layer_name(scene, scene.selection.layer, max(width // 2, 8))
+    plain = scene.ascii
+    facts = _flowed([(text, Ink.DEFAULT) for text in info_words(layer.info, plain)], width - 2)
+    found = _flowed(findings(layer, plain), width - 2)
+    head: list[Piece] = [(name, Ink.TITLE, Look.BOLD), (f"  {printable(layer.info.kind, 20, plain)}", Ink.MUTED)]
+    return [head, *facts, *found]
+
+
+def _flowed(words: list[tuple[str, int]], width: int) -> list[list[Piece]]:
+    """Return words in as many lines as they need, with commas between them."""
+    lines: list[list[Piece]] = [[]]
+    used = 0
+    for text, ink in words:
+        joint = ", " if lines[-1] else ""
+        if used + len(joint) + cell_len(text) > width and lines[-1]:
+            lines.append([])
+            used, joint = 0, ""
+        text = printable(text, max(width - used - len(joint), 1))
+        lines[-1] += [(joint, Ink.MUTED), (text, ink)]
+        used += len(joint) + cell_len(text)
+    return lines
+
+
+def info_words(info: LayerInfo, ascii: bool = False) -> list[str]:
+    """Return what is fixed of a layer, in words."""
+    words = [f"{info.filters:,} filters", f"{info.parameters:,} parameters"]
+    if info.output_point:
+        words.append(f"seen {printable(info.output_point, 40, ascii)}")
+    if info.receptive_field:
+        words.append("receptive field " + _extent(info.receptive_field, ascii))
+    if info.grid:
+        words.append("output " + _extent(info.grid, ascii))
+    if info.positions_per_input > 1:
+        words.append(f"{info.positions_per_input} instances an input")
+    return words
+
+
+def _extent(shape: tuple[int, ...], ascii: bool) -> str:
+    return ("x" if ascii else "×").join(map(str, shape))
+
+
+def _facts(scene: Scene) -> str:
+    return f"{scene.selection.layer + 1} of {scene.layers}" if scene.layers else ""
+
+
+def layer_text(scene: Scene) -> str:
+    """Return details, histogram and changes as text."""
+    layer = scene.layer
+    if layer is None:
+        return "no layers"
+    words = [*info_words(layer.info, scene.ascii), *(text for text, _ in findings(layer, scene.ascii))]
+    bins, filters = len(layer.histogram), layer.info.filters
+    edges = [1 + i / bins * (filters - 1) for i in range(bins + 1)]
+    rows = [["undetected", percent(layer.undetected), percent(layer.undetected_change)]]
+    for i in range(bins):
+        span = f"{short(edges[i])} to {short(edges[i + 1])}"
+        rows.append([span, percent(float(layer.histogram[i])), percent(float(layer.change[i]))])
+    head = f"{layer_name(scene, scene.selection.layer)} ({printable(layer.info.kind)}): {', '.join(words)}"
+    return f"{head}\n\n{table(('perplexity', 'instances', 'change'), rows)}"
+
+
+PANE = Pane(PaneName.LAYER, draw_layer, _facts, layer_text)

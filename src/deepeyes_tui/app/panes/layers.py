@@ -1,0 +1,197 @@
+"""The list of layers: how large, how stable, how much of it is degenerated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from rich.cells import cell_len
+
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.panes.base import Pane, sentence, table, window, write
+from deepeyes_tui.app.panes.words import findings, layer_name, nonfinite_words
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.inks import Ink, Look
+from deepeyes_tui.app.plots.numbers import percent, printable, short
+from deepeyes_tui.app.plots.sparkline import sparkline
+from deepeyes_tui.app.scene import LayerOrder, Scene, layer_order
+from deepeyes_tui.link.snapshot import STABLE_BELOW, LayerStatistics
+
+GAP = 2
+NAME_LEAST, NAME_WISH, NAME_MOST = 10, 24, 40
+HISTORY_HIGH = 0.3
+"""Distance of consecutive windows that fills a sparkline."""
+
+Cell = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: the narrower the list, the fewer of high `rank`."""
+
+    head: str
+    width: int
+    rank: int
+    cell: Callable[[Scene, LayerStatistics], Cell]
+
+
+def _kind(scene: Scene, layer: LayerStatistics) -> Cell:
+    return printable(layer.info.kind, 10, scene.ascii).ljust(10), Ink.MUTED
+
+
+def _filters(scene: Scene, layer: LayerStatistics) -> Cell:
+    return short(layer.info.filters) if layer.info.filters > 99999 else str(layer.info.filters), Ink.DEFAULT
+
+
+def _history(scene: Scene, layer: LayerStatistics) -> Cell:
+    low, ink = STABLE_BELOW, Ink.GOOD if layer.stable_since is not None else Ink.ACCENT
+    return sparkline(layer.stability, 12, high=HISTORY_HIGH, glyphs=scene.glyphs, threshold=low), ink
+
+
+def _since(scene: Scene, layer: LayerStatistics) -> Cell:
+    if layer.stable_since is None:
+        return "-" if scene.ascii else "–", Ink.MUTED
+    text = f"{layer.stable_since:,}"
+    return text if len(text) <= 9 else short(layer.stable_since), Ink.GOOD
+
+
+def _count(number: int, ink: int) -> Cell:
+    return (str(number), ink) if number else ("0", Ink.MUTED)
+
+
+def _dead(scene: Scene, layer: LayerStatistics) -> Cell:
+    return _count(int(layer.dead.sum()), Ink.DOWN)
+
+
+def _always_on(scene: Scene, layer: LayerStatistics) -> Cell:
+    return _count(int(layer.always_on.sum()), Ink.WARNING)
+
+
+def _undetected(scene: Scene, layer: LayerStatistics) -> Cell:
+    return percent(layer.undetected, ascii=scene.ascii), Ink.UNDETECTED if layer.undetected >= 0.01 else Ink.MUTED
+
+
+COLUMNS = (
+    Column("kind", 10, 6, _kind),
+    Column("filters", 7, 1, _filters),
+    Column("change", 12, 3, _history),
+    Column("stable at", 9, 2, _since),
+    Column("dead", 5, 2, _dead),
+    Column("on", 5, 5, _always_on),
+    Column("undet.", 6, 4, _undetected),
+)
+LEFT = ("kind",)
+FIXED = ("kind", "filters")
+"""Columns known of a layer that never ran."""
+HEAD_OF = {LayerOrder.STABLE: "stable at", LayerOrder.DEAD: "dead", LayerOrder.UNDETECTED: "undet."}
+
+
+def shown_columns(width: int, longest: int) -> tuple[int, list[Column]]:
+    """Return the width of the names, whose longest has `longest` cells, and the columns that fit beside them."""
+    columns = list(COLUMNS)
+    wish = min(max(longest, NAME_LEAST), NAME_WISH)
+    while columns and 2 + wish + sum(c.width + GAP for c in columns) > width:
+        columns.remove(max(columns, key=lambda c: c.rank))
+    room = width - 3 - sum(c.width + GAP for c in columns)
+    return max(min(room, max(longest, wish), NAME_MOST), 1), columns
+
+
+def draw_layers(scene: Scene, width: int, height: int) -> Canvas:
+    """Draw the list around the layer in focus, and beneath it what was found in that layer, in words."""
+    if scene.snapshot is None or not scene.layers:
+        return sentence(width, height, _why_nothing(scene))
+    canvas = Canvas(width, height)
+    words = _said(scene, width) if height >= 8 else []
+    order = layer_order(scene)
+    position = order.index(scene.selection.layer)
+    longest = max(len(info.name) for info in scene.snapshot.layers)
+    name_width, columns = shown_columns(width, longest)
+    _heads(canvas, scene, name_width, columns)
+    room = height - 1 - (len(words) + 1 if words else 0)
+    for row, place in enumerate(window(position, len(order), room), 1):
+        _row(canvas, row, scene, order[place], name_width, columns)
+    for row, pieces in enumerate(words, height - len(words)):
+        write(canvas, row, 1, pieces)
+    return canvas
+
+
+def _why_nothing(scene: Scene) -> str:
+    return scene.sentence if scene.snapshot is None else "this model has no layers that can be watched"
+
+
+def _heads(canvas: Canvas, scene: Scene, name_width: int, columns: list[Column]) -> None:
+    sorted_by = HEAD_OF.get(scene.desk.layer_order, "")
+    canvas.text(0, 2, "layer", Ink.MUTED)
+    column = 2 + name_width + GAP
+    for shown in columns:
+        text = shown.head.ljust(shown.width) if shown.head in LEFT else shown.head.rjust(shown.width)
+        canvas.text(0, column, text, Ink.ACCENT if shown.head == sorted_by else Ink.MUTED)
+        column += shown.width + GAP
+
+
+def _row(canvas: Canvas, row: int, scene: Scene, index: int, name_width: int, columns: list[Column]) -> None:
+    assert scene.snapshot is not None
+    layer, here = scene.snapshot.layer(index), index == scene.selection.layer
+    look = Look.BOLD if here else Look.PLAIN
+    if here:
+        canvas.text(row, 0, ">" if scene.ascii else "▸", Ink.ACCENT, Look.BOLD)
+    canvas.text(row, 2, layer_name(scene, index, name_width), Ink.DEFAULT, look)
+    said = "has not run" if not layer.has_run else nonfinite_words(layer)
+    column = 2 + name_width + GAP
+    for shown in columns:
+        if said and shown.head not in FIXED:
+            break
+        text, ink = shown.cell(scene, layer)
+        canvas.text(row, column, text.rjust(shown.width), ink, look)
+        column += shown.width + GAP
+    if said:
+        canvas.text(row, column, printable(said, canvas.width - column, scene.ascii), _said_ink(layer), look)
+    if here and scene.desk.focus is PaneName.LAYERS:
+        canvas.ground[row, :] = Ink.SELECTED
+
+
+def _said_ink(layer: LayerStatistics) -> int:
+    return Ink.ERROR if layer.has_run else Ink.MUTED
+
+
+def _said(scene: Scene, width: int) -> list[list[tuple[str, int]]]:
+    """Return the findings of the layer in focus, in as many lines as they take, two at most."""
+    layer = scene.layer
+    assert layer is not None
+    name = layer_name(scene, scene.selection.layer, max(width // 3, 8))
+    lines: list[list[tuple[str, int]]] = [[(f"{name}: ", Ink.TITLE)]]
+    used = cell_len(name) + 3
+    for i, (text, ink) in enumerate(findings(layer, scene.ascii)):
+        joint = ", " if i else ""
+        if used + len(joint) + cell_len(text) > width - 1:
+            lines.append([])
+            used, joint = 1, ""
+        lines[-1] += [(joint, Ink.MUTED), (text, ink)]
+        used += len(joint) + cell_len(text)
+    return lines[:3]
+
+
+def _facts(scene: Scene) -> str:
+    if scene.snapshot is None or not scene.layers:
+        return ""
+    stable = int(np.count_nonzero(scene.snapshot.arrays["stable_since"] >= 0))
+    order = scene.desk.layer_order
+    by = "" if order is LayerOrder.NETWORK else f", by {order}"
+    return f"{stable} of {scene.layers} stable{by}"
+
+
+def layers_text(scene: Scene) -> str:
+    """Return the whole list as a table, with the findings in words."""
+    if scene.snapshot is None or not scene.layers:
+        return _why_nothing(scene)
+    rows = []
+    for index in layer_order(scene):
+        layer = scene.snapshot.layer(index)
+        numbers = [column.cell(scene, layer)[0].strip() for column in COLUMNS if column.head != "change"]
+        rows.append([layer_name(scene, index), *numbers, ", ".join(text for text, _ in findings(layer, scene.ascii))])
+    heads = [column.head for column in COLUMNS if column.head != "change"]
+    return table(("layer", *heads, "findings"), rows)
+
+
+PANE = Pane(PaneName.LAYERS, draw_layers, _facts, layers_text)

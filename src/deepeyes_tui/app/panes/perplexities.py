@@ -1,0 +1,129 @@
+"""The perplexity histograms of all layers as small multiples, as many as fit, the layer in focus among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.panes.base import Pane, sentence, table
+from deepeyes_tui.app.panes.words import layer_name, mean_perplexity, nonfinite_words
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.histogram import draw_histogram
+from deepeyes_tui.app.plots.inks import Ink, Look
+from deepeyes_tui.app.plots.numbers import percent, short
+from deepeyes_tui.app.scene import Scene
+
+GAP = 2
+LEAST_WIDTH, LEAST_HEIGHT = 34, 5
+MOST_HEIGHT = 12
+AXIS_FROM = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How the multiples are laid out: `page` is the one with the layer in focus."""
+
+    columns: int
+    rows: int
+    width: int
+    height: int
+    page: int
+    pages: int
+
+    @property
+    def per_page(self) -> int:
+        """How many multiples are seen at a time."""
+        return self.columns * self.rows
+
+
+def grid(width: int, height: int, layers: int, focus: int) -> Grid:
+    """Return a layout that shows all layers as large as possible, or pages of the least size."""
+    most_columns, most_rows = max((width + GAP) // (LEAST_WIDTH + GAP), 1), max(height // LEAST_HEIGHT, 1)
+    columns, rows = most_columns, most_rows
+    for across in range(1, most_columns + 1):
+        down = -(-layers // across)
+        if down <= most_rows and height // down >= LEAST_HEIGHT + 2 * (across < most_columns):
+            columns, rows = across, down
+            break
+    per_page = columns * rows
+    return Grid(
+        columns,
+        rows,
+        (width + GAP) // columns - GAP,
+        min(height // rows, MOST_HEIGHT) if rows > 1 else min(height, MOST_HEIGHT + 4),
+        focus // per_page,
+        -(-layers // per_page),
+    )
+
+
+def draw_perplexities(scene: Scene, width: int, height: int) -> Canvas:
+    """Draw one page of the multiples."""
+    if scene.snapshot is None or not scene.layers:
+        return sentence(width, height, scene.sentence if scene.snapshot is None else "no layers")
+    canvas = Canvas(width, height)
+    many = scene.layers * LEAST_HEIGHT > height
+    shape = grid(width, height, scene.layers, scene.selection.layer)
+    if shape.pages > 1 and many and height > LEAST_HEIGHT:
+        shape = grid(width, height - 1, scene.layers, scene.selection.layer)
+        canvas.text(height - 1, 1, f"page {shape.page + 1} of {shape.pages}", Ink.MUTED)
+    first = shape.page * shape.per_page
+    for place in range(min(shape.per_page, scene.layers - first)):
+        row, column = divmod(place, shape.columns)
+        tile = _tile(scene, first + place, shape.width, shape.height - (shape.rows > 1 and shape.height > LEAST_HEIGHT))
+        canvas.paste(tile, row * shape.height, column * (shape.width + GAP))
+    return canvas
+
+
+def _tile(scene: Scene, index: int, width: int, height: int) -> Canvas:
+    assert scene.snapshot is not None
+    canvas, layer = Canvas(width, height), scene.snapshot.layer(index)
+    here = index == scene.selection.layer
+    focused = here and scene.desk.focus is PaneName.PERPLEXITY
+    if here:
+        canvas.text(0, 0, ">" if scene.ascii else "▸", Ink.ACCENT, Look.BOLD)
+    name = layer_name(scene, index, max(width - 16, 6))
+    end = canvas.text(0, 2, name, Ink.ACCENT if here else Ink.TITLE, Look.BOLD if here else Look.PLAIN)
+    if focused:
+        canvas.ground[0, :] = Ink.SELECTED
+    if not layer.has_run:
+        canvas.text(1, 2, "has not run", Ink.MUTED)
+        return canvas
+    lost = nonfinite_words(layer)
+    fact, ink = (lost, Ink.ERROR) if lost else (f"1 to {layer.info.filters:,}", Ink.MUTED)
+    if layer.stable_since is not None and not lost:
+        fact, ink = "stable", Ink.GOOD
+    if end + cell_len(fact) + 2 <= width:
+        canvas.text(0, width - cell_len(fact), fact, ink)
+    plot = draw_histogram(
+        width,
+        height - 1,
+        layer.histogram,
+        undetected=layer.undetected,
+        high=layer.info.filters,
+        glyphs=scene.glyphs,
+        axis=height >= AXIS_FROM,
+    )
+    canvas.paste(plot, 1, 0)
+    return canvas
+
+
+def _facts(scene: Scene) -> str:
+    return "filters that share an instance" if scene.layers else ""
+
+
+def perplexities_text(scene: Scene) -> str:
+    """Return the histograms as a table, a row a layer, a column a bin."""
+    if scene.snapshot is None or not scene.layers:
+        return "no layers"
+    rows = []
+    for index in range(scene.layers):
+        layer = scene.snapshot.layer(index)
+        bins = [percent(share) for share in layer.histogram.tolist()]
+        rows.append([layer_name(scene, index), short(mean_perplexity(layer)), percent(layer.undetected), *bins])
+    bins = len(scene.snapshot.layer(0).histogram)
+    return table(("layer", "mean", "undetected", *(f"bin {i + 1}" for i in range(bins))), rows)
+
+
+PANE = Pane(PaneName.PERPLEXITY, draw_perplexities, _facts, perplexities_text)

@@ -1,0 +1,73 @@
+"""The last row: a question, what is being typed, a message, or the keys worth knowing here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.cells import cell_len
+
+from deepeyes_tui.app.bindings import applicable
+from deepeyes_tui.app.panes.base import Piece, write
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.inks import Ink, Look
+from deepeyes_tui.app.plots.numbers import printable
+from deepeyes_tui.app.scene import Question, Scene
+
+LAST = ("? help", "q leave")
+
+
+def draw_status(scene: Scene, width: int) -> Canvas:
+    """Draw the row."""
+    canvas, desk = Canvas(width, 1), scene.desk
+    if desk.question is not None:
+        _question(canvas, desk.question, scene.ascii)
+    elif desk.typing is not None:
+        end = canvas.text(0, 1, "/", Ink.ACCENT, Look.BOLD)
+        end = canvas.text(0, end, printable(desk.typing, width - 40, scene.ascii), Ink.DEFAULT)
+        canvas.text(0, end, " ", Ink.DEFAULT, Look.REVERSE)
+        canvas.text(0, end + 3, "Enter search  Esc cancel", Ink.MUTED)
+    elif desk.note:
+        ink = Ink.ERROR if desk.note_is_error else Ink.DEFAULT
+        canvas.text(0, 1, printable(desk.note, width - 2, scene.ascii), ink)
+    elif notice := _notice(scene):
+        canvas.text(0, 1, printable(notice, width - 2, scene.ascii), Ink.WARNING)
+    else:
+        _keys(canvas, scene)
+    return canvas
+
+
+def _notice(scene: Scene) -> str:
+    notices = scene.snapshot.status.notices if scene.snapshot else ()
+    return notices[-1] if notices and not scene.desk.help else ""
+
+
+def _question(canvas: Canvas, question: Question, ascii: bool) -> None:
+    answers: list[Piece] = []
+    for key, name in (*question.answers, ("Esc", "stay")):
+        answers += [("  ", Ink.MUTED), (key, Ink.ACCENT, Look.BOLD), (f" {name}", Ink.DEFAULT)]
+    room = canvas.width - sum(cell_len(piece[0]) for piece in answers) - 2
+    text = printable(question.text, max(room, 1), ascii)
+    write(canvas, 0, 1, [(text, Ink.WARNING, Look.BOLD), *answers])
+
+
+def _keys(canvas: Canvas, scene: Scene) -> None:
+    shown = [binding.short for binding in applicable(scene.context) if binding.short]
+    first = [short for short in shown if short not in LAST]
+    if scene.desk.help:
+        first, last = ["j k scroll", "Esc back"], ["q leave"]
+    else:
+        last = [short for short in LAST if short in shown]
+    room = canvas.width - 2 - sum(cell_len(short) + 2 for short in last)
+    fitting = []
+    for short in first:
+        if cell_len(short) + 2 <= room:
+            fitting.append(short)
+            room -= cell_len(short) + 2
+    _hints(canvas, 1, fitting)
+    _hints(canvas, canvas.width - 1 - sum(cell_len(short) + 2 for short in last) + 2, last)
+
+
+def _hints(canvas: Canvas, column: int, shorts: Iterable[str]) -> None:
+    for short in shorts:
+        key, _, name = short.rpartition(" ")
+        column = write(canvas, 0, column, [(key, Ink.ACCENT), (f" {name}", Ink.MUTED)]) + 2
