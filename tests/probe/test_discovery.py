@@ -42,7 +42,11 @@ def test_lenet_receptive_fields():
         (models.Residual(), (3, 32, 32), {"conv1": (3, 3), "conv2": (5, 5), "fc": (32, 32)}),
         (models.Dilated(), (1, 31, 45), {"strided": (3, 3), "dilated": (11, 11)}),
         (models.Signal(), (2, 50), {"conv": (7,), "up": (8,)}),
-        (nn.Sequential(nn.Conv3d(1, 2, 3), nn.Conv3d(2, 2, (1, 3, 5))), (1, 12, 12, 12), {"0": (3, 3, 3), "1": (3, 5, 7)}),
+        (
+            nn.Sequential(nn.Conv3d(1, 2, 3), nn.Conv3d(2, 2, (1, 3, 5))),
+            (1, 12, 12, 12),
+            {"0": (3, 3, 3), "1": (3, 5, 7)},
+        ),
     ],
 )
 def test_receptive_fields(model, shape, fields):

@@ -12,14 +12,14 @@ CAPACITY = 1024
 
 
 class ThinnedCurve:
-    """At most `capacity` points; each averages `stride` values, which doubles when they no longer fit.
+    """At most `capacity` points, an even number; each averages `stride` values, which doubles when they no longer fit.
 
     Values that are not finite are counted, and kept out of the averages.
     """
 
     def __init__(self, name: str, capacity: int = CAPACITY) -> None:
         self.name = name
-        self.capacity = capacity
+        self.capacity = capacity = capacity // 2 * 2
         self.stride = 1
         self._step = np.zeros(capacity, np.int64)
         self._sum = np.zeros(capacity, np.float64)

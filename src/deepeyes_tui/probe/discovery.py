@@ -150,7 +150,9 @@ def _with_field(point: OutputPoint, seen: tuple[int, ...], size: Sequence[int]) 
     return replace(point, receptive_field=seen, positions_per_input=each)
 
 
-def _trace(model: nn.Module, modules: Mapping[str, nn.Module], own: Mapping[str, Layer], args: Any, kwargs: Any) -> Any:
+def _trace(
+    model: nn.Module, modules: Mapping[str, nn.Module], own: Mapping[str, Layer], args: Any, kwargs: Any
+) -> dict[str, OutputPoint]:
     trace = _Trace()
     handles = []
     for name, module in modules.items():
@@ -184,9 +186,7 @@ def _norm_hook(trace: _Trace, name: str) -> Callable[..., None]:
     return lambda module, args, output: trace.saw_norm(name, module, args[0] if args else None, output)
 
 
-def _outputs(
-    modules: Mapping[str, nn.Module], own: Mapping[str, Layer], run: Callable[[], Any]
-) -> dict[str, Tensor]:
+def _outputs(modules: Mapping[str, nn.Module], own: Mapping[str, Layer], run: Callable[[], Any]) -> dict[str, Tensor]:
     outputs: dict[str, Tensor] = {}
 
     def keep(layer: Layer) -> Callable[..., None]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import cast
 
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 CONVOLUTIONS: tuple[type[nn.Module], ...] = (
     nn.Conv1d,
@@ -73,8 +75,9 @@ def find_layers(model: nn.Module, patterns: Sequence[str] | None = None) -> list
 
 def _as_layer(name: str, module: nn.Module) -> Layer | None:
     if isinstance(module, CONVOLUTIONS):
-        kernel = tuple(module.kernel_size)  # type: ignore[arg-type]
-        return Layer(name, module, type(module).__name__, int(module.out_channels), len(kernel), kernel)  # type: ignore[call-overload]
+        convolution = cast(_ConvNd, module)
+        kernel = tuple(convolution.kernel_size)
+        return Layer(name, module, type(module).__name__, convolution.out_channels, len(kernel), kernel)
     if isinstance(module, nn.Linear):
         return Layer(name, module, type(module).__name__, int(module.out_features), 0, ())
     return None

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 
 from deepeyes_tui.link.runs import Run, RunError, adopted_run, claim_run
 from deepeyes_tui.link.snapshot import RunState
-from deepeyes_tui.probe.border import Border, say
+from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.probe import Probe, ProbeSettings
 
 _adopted: set[str] = set()
@@ -198,7 +199,7 @@ def _own_run(name: str | None) -> Run:
 
 
 def _script_name() -> str:
-    name = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
+    name = Path(sys.argv[0] if sys.argv else "").stem
     return name if name and name not in {"-c", "__main__"} else "run"
 
 

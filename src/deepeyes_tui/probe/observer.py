@@ -39,7 +39,7 @@ class PendingObservation:
 
     def device_seconds(self) -> float:
         """Return the time that the device spent on it, 0 on a CPU."""
-        return sum(start.elapsed_time(end) for start, end in self.events) / 1e3
+        return float(sum(start.elapsed_time(end) for start, end in self.events)) / 1e3
 
     def read(self) -> Observation:
         """Return the observation; waits if it has not arrived."""

@@ -211,4 +211,3 @@ class Probe:
             self._notices["layers"] = f"the model has no convolution or linear layer{which}: only curves are shown"
         if self._root is not model and hasattr(model, "_orig_mod"):
             self._notices["compiled"] = "the model is compiled: its layers cannot be seen yet, only curves are shown"
-

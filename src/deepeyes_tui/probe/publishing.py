@@ -58,7 +58,8 @@ class StepRate:
         self._marks.append((now, step))
         while len(self._marks) > 2 and now - self._marks[1][0] > RATE_OVER:
             self._marks.popleft()
-        (then, before), passed = self._marks[0], now - self._marks[0][0]
+        then, before = self._marks[0]
+        passed = now - then
         return (step - before) / passed if passed > 0.05 else float("nan")
 
 

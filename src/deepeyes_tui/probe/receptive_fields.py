@@ -56,8 +56,10 @@ def _with_nan(sample: Tensor, axis: int, band: int, starts: range) -> Tensor:
 
 
 def _middle_is_nan(output: Tensor) -> Tensor:
-    middle = tuple(size // 2 for size in output.shape[1:-1])
-    return output[(slice(None), *middle)].isnan().any(-1)
+    reached = output.isnan().any(-1)  # (N, *grid)
+    while reached.dim() > 1:
+        reached = reached.select(1, reached.shape[1] // 2)
+    return reached
 
 
 def _extent(reached: Tensor, band: int, size: int) -> int:

@@ -55,4 +55,4 @@ class EntryTap:
 
 def is_ordinary_forward() -> bool:
     """Return whether this is a pass of the training itself: no recomputation for a checkpoint, no tracing."""
-    return torch._C._current_graph_task_id() == -1 and not torch.jit.is_tracing()
+    return torch._C._current_graph_task_id() == -1 and torch._C._get_tracing_state() is None

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepeyes_tui.link.snapshot import STABILITY_HISTORY, STABLE_BELOW, STABLE_WINDOWS
 
 
-def jensen_shannon(p: NDArray[np.floating], q: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the Jensen-Shannon divergence in bits, in [0, 1], of counts along the last axis; NaN where one is empty."""
-    p, q = np.asarray(p, np.float64), np.asarray(q, np.float64)
+def jensen_shannon(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
+    """Return the Jensen-Shannon divergence in bits, in [0, 1], of counts along the last axis; NaN if one is empty."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
-        middle = (p + q) / 2
-        divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
+        one, other = _normalised(p), _normalised(q)
+        middle = (one + other) / 2
+        divergence = (_relative_entropy(one, middle) + _relative_entropy(other, middle)) / 2
     return np.clip(divergence, 0, 1)
+
+
+def _normalised(counts: ArrayLike) -> NDArray[np.float64]:
+    counts = np.asarray(counts, np.float64)
+    return np.asarray(counts / counts.sum(-1, keepdims=True))
 
 
 def _relative_entropy(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,204 @@
+"""The commands. Nothing here imports torch; the viewer is imported only where a screen is shown."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from deepeyes_tui._version import __version__
+from deepeyes_tui.ctl import control
+from deepeyes_tui.link.launch import Launched, LaunchError, follow_headless, start_script
+from deepeyes_tui.link.messages import Action
+from deepeyes_tui.link.runs import Run, RunError, clean_name, find_run, sweep
+from deepeyes_tui.link.settings import CHOICES, SettingsError, ViewOptions, load_options, parse_size
+
+DEMO = "deepeyes_tui.demo.train"
+
+
+class UsageError(Exception):
+    """What cannot be done as it was asked for, in a sentence that says what to do."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    try:
+        return int(options.act(options))
+    except (UsageError, LaunchError, RunError, SettingsError) as error:
+        print(f"deepeyes: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("deepeyes: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+    return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="deepeyes", description="Look inside a PyTorch network while it trains.")
+    parser.add_argument("--version", action="version", version=f"deepeyes_tui {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_run(commands)
+    _add_attach(commands)
+    _add_ls(commands)
+    _add_ctl(commands)
+    doctor = _command(commands, "doctor", _doctor, "what this terminal and this torch can do", "deepeyes doctor")
+    doctor.set_defaults(act=_doctor)
+    return parser
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(
+    commands: Commands, name: str, act: Callable[[argparse.Namespace], int], summary: str, example: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(act=act)
+    return parser
+
+
+def _add_demo(commands: Commands) -> None:
+    example = "deepeyes demo --steps 2000 --data ~/mnist.npz"
+    demo = _command(commands, "demo", _demo, "train LeNet on real MNIST digits and watch it", example)
+    length = demo.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=_positive, metavar="N", help="optimizer steps (2000)")
+    length.add_argument("--epochs", type=_positive, metavar="N", help="passes through the training set")
+    demo.add_argument("--seed", type=int, metavar="N", help="of weights and shuffling (0)")
+    demo.add_argument("--device", help="cpu, cuda, cuda:1 ... (cuda when there is one)")
+    demo.add_argument("--data", type=Path, metavar="PATH", help="full MNIST: an .npz, or the folder with the IDX files")
+    _add_start_options(demo)
+
+
+def _add_run(commands: Commands) -> None:
+    example = "deepeyes run train.py --lr 0.1    (options of deepeyes go before the script)"
+    run = _command(commands, "run", _run, "run a training script and watch it", example)
+    run.usage = "deepeyes run [options] SCRIPT [ARGS ...]\n       deepeyes run [options] -m MODULE [ARGS ...]"
+    _add_start_options(run)
+    run.add_argument("-m", dest="module", action="store_true", help="SCRIPT is a module, as in python -m")
+    run.add_argument("script", metavar="SCRIPT", help="it calls deepeyes_tui.watch itself")
+    run.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="the script's own")
+
+
+def _add_attach(commands: Commands) -> None:
+    attach = _command(commands, "attach", _attach, "watch a run that is under way", "deepeyes attach demo --once")
+    attach.add_argument("run", nargs="?", metavar="RUN", help="as `deepeyes ls` names it (the newest under way)")
+    _add_view_options(attach)
+
+
+def _add_ls(commands: Commands) -> None:
+    listing = _command(commands, "ls", _ls, "list the runs, live and ended", "deepeyes ls --json")
+    listing.add_argument("--json", action="store_true", help="as one JSON array")
+
+
+def _add_ctl(commands: Commands) -> None:
+    summary = "pause, resume, stop a run, reset its maxima, or ask how it stands"
+    ctl = _command(commands, "ctl", control, summary, "deepeyes ctl demo pause")
+    ctl.add_argument("run", metavar="RUN", help="as `deepeyes ls` names it")
+    ctl.add_argument("action", metavar="ACTION", choices=[str(action) for action in Action], help=", ".join(Action))
+    ctl.add_argument("layer", nargs="?", metavar="LAYER", help="of reset: this layer alone")
+    ctl.add_argument("--json", action="store_true", help="answer with one JSON object")
+    ctl.add_argument("--timeout", type=float, default=10.0, metavar="S", help="seconds to wait for the answer (10)")
+
+
+def _add_start_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", help="of the run; a taken one gets a number")
+    parser.add_argument("--headless", action="store_true", help="train without a screen: nohup, Slurm, CI")
+    _add_view_options(parser)
+
+
+def _add_view_options(parser: argparse.ArgumentParser) -> None:
+    view = parser.add_argument_group("the screen")
+    view.add_argument("--color", choices=CHOICES["color"], help="colour depth (auto)")
+    view.add_argument("--theme", choices=CHOICES["theme"], help="colours (dark)")
+    view.add_argument("--glyphs", choices=CHOICES["glyphs"], help="characters to draw with (auto)")
+    view.add_argument("--max-kbps", type=int, metavar="N", help="kilobytes a second to the terminal, at most")
+    view.add_argument("--readonly", action="store_true", default=None, help="look on: send no commands")
+    view.add_argument("--once", action="store_true", default=None, help="print one frame and leave")
+    view.add_argument("--size", type=_size, metavar="WxH", help="of that frame, as in 120x40")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    if options.data is not None and not options.data.exists():
+        raise UsageError(f"there is no data at {options.data}: give an .npz file or the folder with the IDX files")
+    arguments = [DEMO]
+    for name in ("steps", "epochs", "seed", "device", "data"):
+        value = getattr(options, name)
+        if value is not None:
+            arguments += [f"--{name}", str(value.resolve() if isinstance(value, Path) else value)]
+    return _start(options, arguments, name=options.name or "demo", module=True)
+
+
+def _run(options: argparse.Namespace) -> int:
+    target = Path(options.script)
+    name = options.script.rpartition(".")[2] if options.module else target.stem
+    arguments = [options.script, *options.arguments]
+    return _start(options, arguments, name=options.name or clean_name(name), module=options.module)
+
+
+def _start(options: argparse.Namespace, arguments: Sequence[str], *, name: str, module: bool) -> int:
+    if options.headless:
+        return follow_headless(start_script(arguments, name=name, module=module))
+    view_options = _view_options(options)
+    launched = start_script(arguments, name=name, module=module)
+    return _show(launched.run, view_options, launched)
+
+
+def _attach(options: argparse.Namespace) -> int:
+    view_options = _view_options(options)
+    sweep()
+    return _show(find_run(options.run), view_options, None)
+
+
+def _view_options(options: argparse.Namespace) -> ViewOptions:
+    names = ("color", "theme", "glyphs", "max_kbps", "readonly", "once", "size")
+    view_options = load_options({name: getattr(options, name) for name in names})
+    if not view_options.once and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        instead = "--headless or --once" if hasattr(options, "headless") else "--once"
+        raise UsageError(f"a screen needs a terminal, and input or output is none here: use {instead}")
+    return view_options
+
+
+def _show(run: Run, options: ViewOptions, launched: Launched | None) -> int:
+    from deepeyes_tui.app.main import print_once, view
+
+    if options.once:
+        return print_once(run, options=options)
+    return view(run, options=options, launched=launched)
+
+
+def _ls(options: argparse.Namespace) -> int:
+    from deepeyes_tui.listing import print_runs
+
+    return print_runs(as_json=options.json)
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from deepeyes_tui.doctor import examine
+
+    return examine()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a positive number is needed, not {text}")
+    return number
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        return parse_size(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: 120x40, from 10x3 to 1000x500") from None

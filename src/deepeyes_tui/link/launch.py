@@ -1,0 +1,147 @@
+"""Starting a training script in a process of its own, which outlives whoever started it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from deepeyes_tui.link.processes import process_start_time
+from deepeyes_tui.link.runs import ADOPT, Run, RunError, claim_run
+
+FOLLOW_EVERY = 0.1
+
+
+class LaunchError(Exception):
+    """Why a script cannot be started, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A script that was started for a run."""
+
+    run: Run
+    process: subprocess.Popen[bytes]
+
+    def poll(self) -> int | None:
+        """Return the exit status (minus the signal's number where one ended it), or None while it runs."""
+        return self._note(self.process.poll())
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for the end, and return the exit status; None when the time is up."""
+        try:
+            return self._note(self.process.wait(timeout))
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _note(self, status: int | None) -> int | None:
+        if status is not None and self.run.record().exit_status is None:
+            with contextlib.suppress(OSError):
+                self.run.update(exit_status=status)
+            self.run.remove_live()
+        return status
+
+
+def start_script(
+    arguments: Sequence[str],
+    *,
+    name: str,
+    module: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Launched:
+    """Start `python SCRIPT ARGS` or `python -m MODULE ARGS`. Raises LaunchError before anything is made, RunError.
+
+    The process has a session of its own, no standard input, and its output goes to the run's log: a file, since a
+    terminal or a pipe would end it when the viewer goes.
+    """
+    _check(arguments[0], module)
+    command = [sys.executable, *(["-m"] if module else []), *arguments]
+    run = claim_run(name, command=command)
+    surroundings = {**os.environ, **(environment or {}), ADOPT: str(run.folder), "PYTHONUNBUFFERED": "1"}
+    try:
+        with run.log.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=surroundings,
+                start_new_session=True,
+            )
+        run.update(pid=process.pid, process_started=process_start_time(process.pid))
+    except OSError as error:
+        run.remove_live(keep_board=False)
+        raise RunError(f"the script cannot be started ({error.strerror or error})") from None
+    return Launched(run, process)
+
+
+def follow_headless(launched: Launched, *, write: Callable[[bytes], object] | None = None) -> int:
+    """Pass a script's output on until it ends; return its exit status, 128 + n where signal n ended it.
+
+    SIGINT and SIGTERM go on to the script; SIGHUP is ignored: a lost terminal ends nothing.
+    """
+    write = write or _to_stdout
+    with _forwarded(launched.process):
+        with launched.run.log.open("rb") as log:
+            while launched.wait(FOLLOW_EVERY) is None:
+                _pass_on(log.read, write)
+            _pass_on(log.read, write)
+    status = launched.process.returncode
+    return status if status >= 0 else 128 - status
+
+
+def _pass_on(read: Callable[[], bytes], write: Callable[[bytes], object]) -> None:
+    data = read()
+    if data:
+        with contextlib.suppress(OSError, ValueError):
+            write(data)
+
+
+def _to_stdout(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _forwarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def forward(number: int, _: FrameType | None) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check(target: str, module: bool) -> None:
+    if module:
+        try:
+            found = importlib.util.find_spec(target)
+        except (ImportError, ValueError):
+            found = None
+        if found is None and not Path(*target.split(".")).with_suffix(".py").exists():
+            raise LaunchError(f"there is no module {target!r}: run it from where `python -m {target}` works")
+        return
+    path = Path(target)
+    if not path.exists():
+        raise LaunchError(f"there is no script {target!r}: give its path, or -m for a module")
+    if path.is_dir() and not (path / "__main__.py").exists():
+        raise LaunchError(f"{target!r} is a folder: give a script, or -m for a module")
+    if not os.access(path, os.R_OK):
+        raise LaunchError(f"the script {target!r} may not be read")

@@ -1,0 +1,182 @@
+"""What a viewer sees of a run at one moment: its newest snapshot, and whether it is still there."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deepeyes_tui.link.board import BoardError, BoardReader
+from deepeyes_tui.link.log import LogFollower
+from deepeyes_tui.link.processes import process_alive
+from deepeyes_tui.link.runs import Run, RunRecord
+from deepeyes_tui.link.snapshot import RunState, Snapshot
+
+__all__ = ["Condition", "LogFollower", "RunView", "Watcher"]
+
+SILENT_AFTER = 5.0
+"""Seconds without a word from a training run before its state says so: more than a long step of a usual model."""
+LOOK_AT_PROCESS_EVERY = 1.0
+
+
+class Condition(StrEnum):
+    """The state of a run as a viewer shows it."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    TRAINING = "training"
+    SILENT = "silent"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    GONE = "gone"
+    UNREADABLE = "unreadable"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self in {Condition.FINISHED, Condition.STOPPED, Condition.FAILED, Condition.GONE}
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """The newest snapshot (None before there is one), and the state of the run in a word and in a sentence."""
+
+    snapshot: Snapshot | None
+    condition: Condition
+    sentence: str
+
+
+class Watcher:
+    """Looks at a run, again and again; all its calls from one thread."""
+
+    def __init__(self, run: Run, *, clock: Callable[[], float] = time.time) -> None:
+        self._run, self._clock = run, clock
+        self._reader: BoardReader | None = None
+        self._trouble = ""
+        self._snapshot: Snapshot | None = None
+        self._record = run.record()
+        self._alive = True
+        self._looked = -LOOK_AT_PROCESS_EVERY
+        self._last: RunView | None = None
+
+    def poll(self) -> RunView | None:
+        """Return how things stand, or None when that is just as at the last call."""
+        self._read_board()
+        self._look_at_process()
+        condition, sentence = self._judge()
+        view = RunView(self._snapshot, condition, sentence)
+        if self._last is not None and _same(view, self._last):
+            return None
+        self._last = view
+        return view
+
+    def close(self) -> None:
+        """Let go of the board."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _read_board(self) -> None:
+        if self._reader is not None and self._reader.superseded:
+            self._take_newest()
+            self.close()
+        if self._reader is None and self._run.board.exists():
+            try:
+                self._reader = BoardReader(self._run.board)
+                self._trouble = ""
+            except BoardError as error:
+                self._trouble = str(error)
+        self._take_newest()
+
+    def _take_newest(self) -> None:
+        newest = self._reader.read() if self._reader is not None else None
+        if newest is not None:
+            self._snapshot = newest
+
+    def _look_at_process(self) -> None:
+        now = self._clock()
+        if now - self._looked < LOOK_AT_PROCESS_EVERY:
+            return
+        self._looked = now
+        self._record = self._run.record()
+        alive = self._record.pid == 0 or process_alive(self._record.pid, self._record.process_started)
+        if self._alive and not alive:
+            self.close()
+            self._read_board()
+        self._alive = alive
+
+    def _judge(self) -> tuple[Condition, str]:
+        if self._trouble and self._snapshot is None:
+            return Condition.UNREADABLE, f"unreadable: {self._trouble}"
+        if not self._alive:
+            return self._judge_end()
+        if self._snapshot is None:
+            return Condition.WAITING, "waiting for the script to call deepeyes_tui.watch"
+        return self._judge_running(self._snapshot)
+
+    def _judge_running(self, snapshot: Snapshot) -> tuple[Condition, str]:
+        status = snapshot.status
+        quiet = self._clock() - status.published_at
+        match status.state:
+            case RunState.PAUSED:
+                return Condition.PAUSED, f"paused at step {status.step}"
+            case RunState.STARTING:
+                return Condition.STARTING, "starting: the model is being watched, no step yet"
+            case RunState.TRAINING if quiet > SILENT_AFTER:
+                return Condition.SILENT, f"silent for {_coarse(quiet)} (last step {status.step})"
+            case RunState.TRAINING:
+                return Condition.TRAINING, "training"
+        return _ended_by_itself(status.state, status.step)
+
+    def _judge_end(self) -> tuple[Condition, str]:
+        record, state = self._record, self._snapshot.status.state if self._snapshot is not None else None
+        step = self._snapshot.status.step if self._snapshot is not None else 0
+        if record.exit_status:
+            return _ended_badly(record, state, step)
+        if state in {RunState.FINISHED, RunState.STOPPED, RunState.FAILED}:
+            return _ended_by_itself(RunState(state), step)
+        if record.exit_status == 0:
+            if state is None:
+                return Condition.FINISHED, "the script ended without calling deepeyes_tui.watch"
+            return Condition.FINISHED, f"finished after {step} steps"
+        return Condition.GONE, "gone: the training process ended without a word"
+
+
+def _ended_by_itself(state: RunState, step: int) -> tuple[Condition, str]:
+    match state:
+        case RunState.STOPPED:
+            return Condition.STOPPED, f"stopped at step {step}"
+        case RunState.FAILED:
+            return Condition.FAILED, f"failed at step {step}: the script raised an error"
+    return Condition.FINISHED, f"finished after {step} steps"
+
+
+def _ended_badly(record: RunRecord, state: RunState | None, step: int) -> tuple[Condition, str]:
+    status = record.exit_status or 0
+    if state == RunState.STOPPED:
+        return Condition.STOPPED, f"stopped at step {step}"
+    if status < 0:
+        return Condition.GONE, f"gone: killed by {_signal_name(-status)}"
+    return Condition.FAILED, f"failed: exit status {status}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _coarse(seconds: float) -> str:
+    """Say a time so that the words change seldom."""
+    if seconds < 60:
+        return f"{seconds // 5 * 5:.0f} s"
+    return f"{seconds // 60:.0f} min" if seconds < 3600 else f"{seconds // 3600:.0f} h"
+
+
+def _same(one: RunView, other: RunView) -> bool:
+    return one.snapshot is other.snapshot and one.sentence == other.sentence

@@ -1,0 +1,86 @@
+"""`deepeyes ls`: all runs and how they stand."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+from deepeyes_tui.link.runs import Run, list_runs, runs_root, sweep
+from deepeyes_tui.link.watcher import RunView, Watcher
+
+COLUMNS = ("run", "state", "step", "loss", "accuracy", "started")
+
+
+def print_runs(*, as_json: bool) -> int:
+    """Print a line a run, the newest first; 0 also where there is none."""
+    sweep()
+    known = [facts(run) for run in list_runs()]
+    if as_json:
+        print(json.dumps(known, indent=1))
+    elif not known:
+        print(f"no runs yet in {runs_root()}: start one with `deepeyes demo`")
+    else:
+        _print_table([COLUMNS, *(_row(entry) for entry in known)])
+    return 0
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """Return what is known of a run, ready for JSON: numbers that are not known are None."""
+    watcher = Watcher(run)
+    view = watcher.poll()
+    watcher.close()
+    assert isinstance(view, RunView)
+    record, status = run.record(), view.snapshot.status if view.snapshot else None
+    return {
+        "name": run.name,
+        "state": str(view.condition),
+        "sentence": view.sentence,
+        "live": run.is_live(),
+        "step": status.step if status else 0,
+        "epoch": _number(status.epoch) if status else None,
+        "loss": _number(status.loss) if status else None,
+        "accuracy": _number(status.accuracy) if status else None,
+        "steps_per_second": _number(status.steps_per_second) if status else None,
+        "cost": _number(status.cost) if status else None,
+        "observed_steps": status.observed_steps if status else 0,
+        "started": record.started,
+        "pid": record.pid,
+        "exit_status": record.exit_status,
+        "command": list(record.command),
+        "folder": str(run.folder),
+        "notices": list(status.notices) if status else [],
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        entry["name"],
+        entry["sentence"],
+        str(entry["step"]),
+        _short(entry["loss"], ".4f"),
+        _short(entry["accuracy"], ".1%"),
+        _ago(time.time() - entry["started"]),
+    )
+
+
+def _short(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

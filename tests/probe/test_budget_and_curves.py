@@ -1,0 +1,128 @@
+"""The purse that sets how often to observe, and curves in bounded room."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepeyes_tui.probe.border import ERRORS_TOLERATED, Border
+from deepeyes_tui.probe.budget import HEADROOM, Budget
+from deepeyes_tui.probe.curves import ThinnedCurve
+from deepeyes_tui.probe.scalars import MOST_CURVES, Scalars, batch_accuracy, curve_name
+
+
+def simulate(budget, *, step, observing, idle=0.0, steps=4000):
+    """Train for some steps of `step` seconds; return the share of time spent and the observed steps."""
+    spent, observed, look = 0.0, [], True
+    for number in range(steps):
+        cost = idle + (observing if look else 0.0)
+        budget.elapse(step)
+        budget.spend(cost)
+        if look:
+            budget.observed(cost)
+            observed.append(number)
+        spent += cost
+        look = budget.affords_observation()
+    return spent / (steps * step), observed
+
+
+@pytest.mark.parametrize("step", [0.002, 0.04, 2.0])
+@pytest.mark.parametrize("observing", [0.0005, 0.003, 0.5])
+def test_cost_stays_within_the_budget(step, observing):
+    budget = Budget(0.02)
+    share, observed = simulate(budget, step=step, observing=observing, idle=2e-6)
+    once = observing / (4000 * step)
+    assert share <= 0.02 * HEADROOM + once + 2e-6 / step
+    assert observed[0] == 0
+    gaps = np.diff(observed[2:])
+    assert len(gaps) == 0 or gaps.max() <= 2 * gaps.min() + 1
+
+
+def test_cheap_observations_are_not_made_more_often_than_anyone_looks():
+    _, observed = simulate(Budget(0.5), step=0.001, observing=1e-6, steps=2000)
+    assert 15 <= len(observed) <= 25
+
+
+def test_a_pause_saves_up_for_no_burst():
+    budget = Budget(0.02)
+    simulate(budget, step=0.01, observing=0.01, steps=200)
+    budget.elapse(3600)
+    _, observed = simulate(budget, step=0.01, observing=0.01, steps=100)
+    assert len(observed) <= 5
+
+
+@given(st.lists(st.floats(-100, 100) | st.just(math.nan) | st.just(math.inf), max_size=200), st.integers(2, 20))
+def test_a_thinned_curve_loses_nothing_but_detail(values, capacity):
+    curve = ThinnedCurve("loss", capacity)
+    for step, value in enumerate(values):
+        curve.add(step, value)
+    series = curve.series()
+    assert len(series.step) <= capacity
+    assert series.nonfinite.sum() == sum(not math.isfinite(v) for v in values)
+    assert (np.diff(series.step) > 0).all()
+    finite = [v for v in values if math.isfinite(v)]
+    assert curve._sum.sum() == pytest.approx(sum(finite), abs=1e-6)
+    assert curve._finite.sum() == len(finite)
+    if values:
+        assert series.step[-1] == len(values) - 1
+    shown = series.value[np.isfinite(series.value)]
+    if finite:
+        assert shown.min() >= min(finite) - 1e-4
+        assert shown.max() <= max(finite) + 1e-4
+
+
+def test_border_swallows_counts_and_ends():
+    border, calls = Border(), []
+
+    def broken():
+        calls.append(1)
+        raise RuntimeError("odd")
+
+    for _ in range(ERRORS_TOLERATED + 4):
+        assert border.call(broken) is None
+    assert len(calls) == ERRORS_TOLERATED
+    assert border.off
+    assert "odd" in border.last_error
+    with pytest.raises(KeyboardInterrupt):
+        Border().call(lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("val_acc", "val_accuracy"),
+        ("test_loss", "val_loss"),
+        ("valid/acc", "val_accuracy"),
+        ("Acc", "accuracy"),
+        ("lr", "lr"),
+    ],
+)
+def test_names_of_curves(given, kept):
+    assert curve_name(given) == kept
+
+
+def test_scalars_take_what_people_log():
+    scalars = Scalars()
+    for value in (1, 2.0, torch.tensor(3.0, requires_grad=True), torch.tensor([4.0, 6.0]), np.float32(7), math.nan):
+        scalars.put("loss", 1, value)
+    for value in ("text", None, [1]):
+        scalars.put("other", 1, value)
+    assert scalars.series()[0].value.tolist()[:5] == [1, 2, 3, 5, 7]
+    assert set(scalars.curves) == {"loss"}
+    for number in range(20):
+        scalars.put(f"curve {number}", 1, 0.0)
+    assert len(scalars.curves) == MOST_CURVES
+    assert "curve 19" in scalars.refused
+
+
+def test_accuracy_only_where_output_and_targets_fit():
+    output, targets = torch.tensor([[1.0, 2.0], [3.0, 0.0]]), torch.tensor([1, 1])
+    assert float(batch_accuracy(output, targets)) == 0.5
+    for wrong in (None, targets.float(), targets[:1], "labels", torch.tensor([[0, 1], [1, 0]])):
+        assert batch_accuracy(output, wrong) is None
+    assert batch_accuracy(None, targets) is None
+    assert batch_accuracy(output[:0], targets[:0]) is None
+    assert batch_accuracy(output[:, :1], targets) is None
