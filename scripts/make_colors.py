@@ -81,6 +81,16 @@ RAMPS = {
     Ink.MAXIMUM: ("viridis", 0.0, Ink.MAXIMUM_FADED),
     Ink.FREQUENCY: ("inferno", 0.15, Ink.FREQUENCY_FADED),
 }
+RAMPS_256 = {
+    Ink.MAXIMUM: """5f005f 5f005f 5f0087 5f0087 005f87 005f87 008787 008787
+                    00af87 00af87 5fd75f 5fd75f 87d75f afd75f d7d700 ffff00""",
+    Ink.FREQUENCY: """5f005f 5f005f 87005f 87005f af005f af005f d7005f d7005f
+                      ff5f00 ff5f00 ff8700 ff8700 ffaf00 ffd700 ffff5f ffffaf""",
+}
+"""Chosen by hand: the nearest colours are partly grey, and not ordered by lightness."""
+
+NAMED_256 = {"DARK": {}, "LIGHT": {Ink.UP: "#008700", Ink.GOOD: "#008700"}}
+"""Instead of a nearest colour that is too weak for text."""
 
 
 def blend(color: str, ground: str, keep: float) -> str:
@@ -123,11 +133,18 @@ def steady_256() -> list[ColorTriplet]:
     return steady
 
 
-def reduced(colors: list[str]) -> list[str]:
-    """Return the nearest steady colours."""
+def reduced(colors: list[str], theme: str) -> list[str]:
+    """Return the nearest steady colours, ramps by hand."""
     steady = steady_256()
     palette = Palette([tuple(triplet) for triplet in steady])
-    return [steady[palette.match(ColorTriplet(*bytes.fromhex(color[1:])))].hex for color in colors]
+    nearest = [steady[palette.match(ColorTriplet(*bytes.fromhex(color[1:])))].hex for color in colors]
+    for ink, color in NAMED_256[theme].items():
+        nearest[ink] = color
+    for ink, text in RAMPS_256.items():
+        own = [f"#{color}" for color in text.split()]
+        assert {ColorTriplet(*bytes.fromhex(color[1:])) for color in own} <= set(steady)
+        nearest[ink : ink + LEVELS] = own if theme == "DARK" else own[::-1]
+    return nearest
 
 
 def lines(name: str, colors: list[str]) -> str:
@@ -144,7 +161,7 @@ def main() -> None:
     text += "".join(f'{theme}_GROUND: Final = "{color}"\n' for theme, color in GROUND.items())
     for theme in GROUND:
         colors = table(theme)
-        text += lines(theme, colors) + lines(f"{theme}_256", reduced(colors))
+        text += lines(theme, colors) + lines(f"{theme}_256", reduced(colors, theme))
     TARGET.write_text(text)
 
 

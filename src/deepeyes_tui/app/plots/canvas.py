@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,13 @@ StyleOf = Callable[[int, int, int], Style]
 
 BLANK = ord(" ")
 CONTINUED = 0
+WIDE_MARK = chr(CONTINUED)
+
+
+@lru_cache(maxsize=4096)
+def _single_width(text: str) -> bool:
+    """Return whether each character takes one cell."""
+    return all(character >= " " and cell_len(character) == 1 for character in text)
 
 
 class Canvas:
@@ -55,8 +63,8 @@ class Canvas:
         ground: int = Ink.DEFAULT,
     ) -> int:
         """Write `text` from a cell on, cut at the edges; return the column behind it."""
-        if text.isascii() and text.isprintable():
-            codes = np.frombuffer(text.encode("ascii"), np.uint8)
+        if _single_width(text):
+            codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
             first, last = max(column, 0), min(column + codes.size, self.width)
             self._write(row, first, last, codes[first - column : last - column], (ink, look, ground))
             return column + codes.size
@@ -105,18 +113,18 @@ class Canvas:
         key: NDArray[np.uint32] = (
             self.ink.astype(np.uint32) | self.ground.astype(np.uint32) << 8 | self.look.astype(np.uint32) << 16
         ).astype(np.uint32)
-        return [self._strip(row, style_of, key) for row in range(self.height)]
+        if not self.width:
+            return [Strip([], 0) for _ in range(self.height)]
+        styles = {k: style_of(k & 255, k >> 8 & 255, k >> 16) for k in np.unique(key).tolist()}
+        return [self._strip(row, styles, key[row]) for row in range(self.height)]
 
-    def _strip(self, row: int, style_of: StyleOf, key: NDArray[np.uint32]) -> Strip:
-        keys, glyphs = key[row], self.glyph[row]
-        ends = [*(np.flatnonzero(np.diff(keys)) + 1).tolist(), self.width]
-        segments, start = [], 0
-        for end in ends:
-            run = glyphs[start:end]
-            k = int(keys[start]) if self.width else 0
-            text = "".join(map(chr, run[run != CONTINUED].tolist()))
-            segments.append(Segment(text, style_of(k & 255, k >> 8 & 255, k >> 16)))
-            start = end
+    def _strip(self, row: int, styles: dict[int, Style], keys: NDArray[np.uint32]) -> Strip:
+        text = self.glyph[row].astype("<u4").tobytes().decode("utf-32-le", "replace")
+        starts = [0, *(np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist()]
+        runs = zip(starts, [*starts[1:], self.width], keys[starts].tolist(), strict=True)
+        segments = [Segment(text[start:end], styles[k]) for start, end, k in runs]
+        if WIDE_MARK in text:
+            segments = [Segment(segment.text.replace(WIDE_MARK, ""), segment.style) for segment in segments]
         return Strip(segments, self.width)
 
     def changed_rows(self, before: Canvas | None) -> NDArray[np.intp]:

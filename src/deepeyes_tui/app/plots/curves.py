@@ -23,19 +23,22 @@ __all__ = ["Curve", "draw_curves", "x_axis_end"]
 Float = NDArray[np.float64]
 Pairs = tuple[float, float]
 
-FAR: Final = 1e300
+FAR: Final = 1e200
 TAIL: Final = 0.05
 REACH: Final = 6.0
 FEWEST: Final = 8
 DOT_EVERY: Final = 3
 """A dotted curve shows every third dot of its line."""
+MARK_EVERY: Final = 4
+DOTS_IN: Final = np.array([number.bit_count() for number in range(256)], np.uint8)
+"""Dots of a cell, by its bits."""
 
 
 @dataclass(frozen=True)
 class Curve:
     """One curve: `x (N,)` rising steps, `y (N,)` values, `nonfinite (N,)` counts of NaN and inf at each point.
 
-    A curve with a marker, or in `Ink.VALIDATION`, is dotted, and its points are marked where there is room.
+    A curve with a marker, or in `Ink.VALIDATION`, is dotted, and some of its points are marked.
     """
 
     name: str
@@ -120,8 +123,7 @@ def draw_curves(
     if frame.width <= 0 or frame.height <= 0:
         return canvas
     _marks(canvas, frame, marks, glyphs)
-    for points in shown:
-        _curve(canvas, frame, points, glyphs)
+    _lines(canvas, frame, shown, glyphs)
     _beyond(canvas, frame, shown, glyphs)
     return canvas
 
@@ -136,7 +138,7 @@ def _points(curve: Curve, log: bool) -> Points:
     lost = np.where(broken, np.maximum(told, 1), np.maximum(told, 0)) * np.isfinite(x)
     keep = ~broken & np.isfinite(x) & (np.abs(x) < FAR) & (np.abs(y) < FAR)
     if log:
-        keep &= y > 0
+        keep &= y > 1 / FAR
     index = np.flatnonzero(keep)
     value = np.log10(y[index]) if log else y[index]
     return Points(curve, x[index], value, np.diff(index) == 1, x[(lost > 0)], int(min(lost.sum(), 1e15)))
@@ -153,23 +155,27 @@ def robust_bounds(values: Float) -> Pairs:
     return float(near[0]), float(near[-1])
 
 
+def _given(pair: Pairs | None, log: bool) -> Pairs | None:
+    """Return the range that was asked for, if it can be drawn; logarithms on a log axis."""
+    if pair is None or not -FAR < pair[0] < pair[1] < FAR or (log and pair[0] <= 1 / FAR):
+        return None
+    return (math.log10(pair[0]), math.log10(pair[1])) if log else pair
+
+
 def _bounds(shown: Sequence[Points], given: Pairs | None, log: bool, rows: int) -> tuple[float, float, float]:
     """Return the axis' ends and the step of its ticks; logarithms on a log axis."""
-    low, high = given if given is not None and all(map(math.isfinite, given)) else (math.nan, math.nan)
-    if log and low > 0:
-        low, high = math.log10(low), math.log10(high)
-    fixed = low < high and (not log or given is None or given[0] > 0)
-    if not fixed:
-        values = np.concatenate([points.y for points in shown])
-        low, high = robust_bounds(values) if values.size else (0.0, 1.0)
+    fixed = _given(given, log)
+    values = np.concatenate([points.y for points in shown])
+    low, high = fixed or (robust_bounds(values) if values.size else (0.0, 1.0))
     if not high - low > 1e-9 * max(abs(low), abs(high)):
         room = 0.5 if log else max(abs(high) * 0.1, 1e-6)
         low, high = low - room, high + room
     step = tick_step(high - low, max(min(rows // 3, 6), 1))
     if log and high - low > 1:
-        step = max(step, 1.0)
+        step = float(math.ceil(step))
     if not fixed:
-        low, high = step * math.floor(low / step + 1e-6), step * math.ceil(high / step - 1e-6)
+        unit = min(step, 1.0) if log else step
+        low, high = unit * math.floor(low / unit + 1e-6), unit * math.ceil(high / unit - 1e-6)
     return low, high, step
 
 
@@ -188,7 +194,7 @@ def _frame(
     rows = canvas.height - top - below
     low, high, step = _bounds(shown, y_range, log, rows)
     places = ticks(low, high, step)
-    labels = [_value(10**place if log else place, percent, glyphs, step) for place in places]
+    labels = [_value(10.0 ** min(max(place, -300), 300) if log else place, percent, glyphs, step) for place in places]
     left = max(map(len, labels), default=0)
     left = left if canvas.width >= left + 10 else 0
     last = max((float(points.x.max()) for points in shown if points.x.size), default=0.0)
@@ -231,7 +237,8 @@ def _x_axis(canvas: Canvas, frame: Frame, below: int, glyphs: Glyphs) -> None:
     if below == 2:
         canvas.text(row, frame.left - 1, corner + line * frame.width, Ink.FAINT)
     free = 0
-    for place in ticks(0, frame.x_end, tick_step(frame.x_end, max(frame.width // 12, 1))):
+    step = math.ceil(tick_step(frame.x_end, max(frame.width // 12, 1)))
+    for place in ticks(0, frame.x_end, step):
         column = frame.left + int(frame.column(np.array([place]))[0])
         label = short(place, ascii=glyphs is Glyphs.ASCII)
         start = min(max(column - len(label) // 2, 0), canvas.width - len(label))
@@ -249,35 +256,45 @@ def _marker(curve: Curve, glyphs: Glyphs) -> str:
     return curve.marker[:1] or "▪"
 
 
-def _curve(canvas: Canvas, frame: Frame, points: Points, glyphs: Glyphs) -> None:
-    if not points.x.size:
-        return
+def _lines(canvas: Canvas, frame: Frame, shown: Sequence[Points], glyphs: Glyphs) -> None:
+    """Draw all curves. Where they share a cell, all their dots are seen, in the colour of the one with most."""
+    inside = np.s_[frame.top : frame.top + frame.height, frame.left : frame.left + frame.width]
+    glyph, ink = canvas.glyph[inside], canvas.ink[inside]
+    whole = np.zeros((frame.height, frame.width), np.uint8)
+    most = np.zeros_like(whole)
+    for points in shown:
+        if points.x.size:
+            bits = _bits(frame, points, glyphs)
+            count = DOTS_IN[bits]
+            ours, drawn = (bits > 0) & (count >= most), bits > 0
+            whole |= bits
+            letter = _marker(points.curve, glyphs) if points.curve.dotted else "*"
+            changed = ours if glyphs is Glyphs.ASCII else drawn
+            glyph[changed] = bit_glyphs(whole[changed], glyphs, letter)
+            ink[ours], most[ours] = points.curve.ink, count[ours]
+    for points in shown:
+        if points.x.size and points.curve.dotted:
+            _markers(glyph, ink, frame, points, glyphs)
+
+
+def _bits(frame: Frame, points: Points, glyphs: Glyphs) -> NDArray[np.uint8]:
+    """Return the dots of one curve by cell."""
     across, down = DOTS[glyphs]
     x, y = frame.column(points.x, across), frame.row(points.y, down)
-    if points.x.size > 1 and (np.diff(x) < 0).any():
+    if (np.diff(x) < 0).any():
         x = np.maximum.accumulate(x)
     x, y = path(*thin(x, y, points.joined))
-    dotted = points.curve.dotted
-    if dotted and glyphs is not Glyphs.ASCII:
+    if points.curve.dotted and glyphs is not Glyphs.ASCII:
         x, y = x[::DOT_EVERY], y[::DOT_EVERY]
-    letter = _marker(points.curve, glyphs) if dotted else "*"
-    bits = cell_bits(frame.width, frame.height, x, y, glyphs)
-    inside = np.s_[frame.top : frame.top + frame.height, frame.left : frame.left + frame.width]
-    glyph, ink, drawn = canvas.glyph[inside], canvas.ink[inside], bits > 0
-    glyph[drawn] = bit_glyphs(bits, glyphs, letter)[drawn]
-    ink[drawn] = points.curve.ink
-    if dotted:
-        _markers(glyph, ink, frame, points, glyphs)
+    return cell_bits(frame.width, frame.height, x, y, glyphs)
 
 
 def _markers(glyph: NDArray[np.uint32], ink: NDArray[np.uint8], frame: Frame, points: Points, glyphs: Glyphs) -> None:
-    """Mark the points of a dotted curve, if they are at least two cells apart."""
+    """Mark points of a dotted curve, at most one in `MARK_EVERY` columns."""
     column, row = frame.column(points.x), frame.row(points.y)
-    if points.x.size > 1 and float(np.median(np.diff(column))) < 2:
-        return
-    inside = (column >= 0) & (column < frame.width)
-    glyph[row[inside], column[inside]] = ord(_marker(points.curve, glyphs))
-    ink[row[inside], column[inside]] = points.curve.ink
+    first = np.append(True, np.diff(column // MARK_EVERY) != 0) & (column >= 0) & (column < frame.width)
+    glyph[row[first], column[first]] = ord(_marker(points.curve, glyphs))
+    ink[row[first], column[first]] = points.curve.ink
 
 
 def _beyond(canvas: Canvas, frame: Frame, shown: Sequence[Points], glyphs: Glyphs) -> None:

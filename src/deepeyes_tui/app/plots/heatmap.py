@@ -13,7 +13,7 @@ from deepeyes_tui.app.plots.canvas import BLANK, CONTINUED, Canvas
 from deepeyes_tui.app.plots.cells import Templates, templates
 from deepeyes_tui.app.plots.glyphs import ALWAYS_ON, DEAD, Glyphs
 from deepeyes_tui.app.plots.heatmap_layout import HeatmapLayout, layout_heatmap
-from deepeyes_tui.app.plots.inks import FADED, FADES, LEVELS, Ink, Look
+from deepeyes_tui.app.plots.inks import FADED, FADES, LEVELS, TEXT_FROM, Ink, Look
 from deepeyes_tui.app.plots.legend import draw_legend
 from deepeyes_tui.app.plots.raster import HALVES
 
@@ -26,6 +26,8 @@ Cells = NDArray[np.uint8]
 
 OLD: Final = 0.5
 """Below this reliability a glyph that says a value is dimmed."""
+FLANK: Final = 2
+"""Columns at either side of a half cell that point at it."""
 ON_EITHER: Final = {(True, False): "▲", (False, True): "▼", (True, True): "!"}
 """The mark of a cell whose upper, lower, or both filters are always on."""
 
@@ -134,7 +136,8 @@ def _draw_cells(
     row, column = (high - 1) // 2, (wide - 1) // 2
     known, on = blocks.level >= 0, blocks.always_on & ~blocks.dead
     glyph = shapes.pick(blocks.level, blocks.reliability, blocks.marked)
-    shade = np.where(known, ramp + blocks.level, int(Ink.MUTED)).astype(np.uint8)
+    level = TEXT_FROM + blocks.level * (LEVELS - TEXT_FROM) // LEVELS if shapes.by_value else blocks.level
+    shade = np.where(known, ramp + level, int(Ink.MUTED)).astype(np.uint8)
     ink = np.repeat(shade, high * wide).reshape(glyph.shape)
     ground, look = np.zeros_like(ink), np.zeros_like(ink)
     ground[blocks.marked] = Ink.SELECTED
@@ -153,11 +156,11 @@ def _draw_cells(
     if cursor is not None and wide > 1:
         special = bool(blocks.dead[cursor] or on[cursor]) and wide == 2
         mark = glyph[cursor, row, 0] if special else ord("]")
-        ground[cursor] = Ink.CURSOR
+        ground[cursor, :, 0] = ground[cursor, :, -1] = Ink.CURSOR
         look[cursor] = Look.UNDERLINE if blocks.marked[cursor] else Look.PLAIN
         glyph[cursor, :, 0], glyph[cursor, :, -1] = ord("["), ord("]")
         glyph[cursor, row, -1] = mark
-        ink[cursor] = Ink.ON_CURSOR
+        ink[cursor, :, 0] = ink[cursor, :, -1] = Ink.ON_CURSOR
     _put(canvas, layout, glyph, ink, ground, look)
     if cursor is not None and wide == 1:
         _brackets(canvas, *divmod(cursor, layout.columns))
@@ -168,7 +171,8 @@ def _put(canvas: Canvas, layout: HeatmapLayout, *cells: NDArray[Any]) -> None:
     count, high, wide = cells[0].shape
     lines = -(-count // layout.columns)
     own = Canvas(layout.columns * wide, lines * high)
-    for target, source in zip((own.glyph, own.ink, own.ground, own.look), cells, strict=True):
+    targets: tuple[NDArray[Any], ...] = own.glyph, own.ink, own.ground, own.look
+    for target, source in zip(targets, cells, strict=True):
         whole = np.zeros((lines * layout.columns, high, wide), source.dtype)
         whole[:count] = source
         whole = whole.reshape(lines, layout.columns, high, wide).transpose(0, 2, 1, 3)
@@ -186,7 +190,7 @@ def _brackets(canvas: Canvas, row: int, column: int) -> None:
         canvas.text(row, place, bracket, Ink.ON_CURSOR, ground=Ink.CURSOR)
 
 
-def _readable(level: Places) -> Places:
+def _readable(level: NDArray[Any]) -> Places:
     """Return the ink of a text on a level of a ramp."""
     return np.where(level < LEVELS // 2, int(Ink.ON_LOW), int(Ink.ON_HIGH))
 
@@ -206,14 +210,20 @@ def _draw_halves(
     own.glyph[:] = HALVES[(upper > 0) + 2 * ((upper == 0) & (lower > 0))]
     own.ink[:] = np.where(upper > 0, upper, lower)
     own.ground[:] = np.where(upper > 0, lower, 0)
-    crossed = dead.any(axis=1) if wide > 1 else dead.all(axis=1)
+    crossed = dead[:, 0] | dead[:, 1]
     _triangles(own, wide, shades, on & ~crossed[:, None])
-    own.glyph[:, ::wide][crossed] = ord(DEAD[glyphs])
-    own.ink[:, ::wide][crossed] = Ink.DOWN
-    own.ground[:, ::wide][crossed] = np.where(marked.any(axis=1), int(Ink.SELECTED), int(Ink.DEFAULT))[crossed]
+    _crosses(own, wide, shades.max(axis=1)[crossed], (marked[:, 0] | marked[:, 1])[crossed], crossed, glyphs)
     canvas.paste(own, 0, 0)
     if cursor is not None:
         _flanks(canvas, layout, cursor)
+
+
+def _crosses(own: Canvas, wide: int, living: Cells, marked: Flag, crossed: Flag, glyphs: Glyphs) -> None:
+    """Mark cells with dead filters; in cells one column wide, the ground is the colour of the living half."""
+    ground = living if wide == 1 else np.zeros_like(living)
+    own.glyph[:, ::wide][crossed] = ord(DEAD[glyphs])
+    own.ink[:, ::wide][crossed] = np.where(ground > 0, _readable(ground % LEVELS), int(Ink.DOWN))
+    own.ground[:, ::wide][crossed] = np.where(marked, int(Ink.SELECTED), ground)
 
 
 def _triangles(own: Canvas, wide: int, shades: Cells, on: Flag) -> None:
@@ -246,8 +256,8 @@ def _flanks(canvas: Canvas, layout: HeatmapLayout, cursor: int) -> None:
     """Point at a half cell from both sides: bright halves on a dark ground, level with it."""
     line, column = divmod(cursor, layout.columns)
     glyph = "▄" if line % 2 else "▀"
-    for place in (column * layout.cell_width - 1, (column + 1) * layout.cell_width):
-        canvas.text(line // 2, place, glyph, Ink.POINTER, ground=Ink.ON_CURSOR)
+    for place in (column * layout.cell_width - FLANK, (column + 1) * layout.cell_width):
+        canvas.text(line // 2, place, glyph * FLANK, Ink.POINTER, ground=Ink.ON_CURSOR)
 
 
 def _draw_joined(

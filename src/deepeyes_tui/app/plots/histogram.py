@@ -19,6 +19,8 @@ Float = NDArray[np.float64]
 GUTTER: Final = 6
 GUTTER_FROM: Final = 36
 """Narrower plots have no labels at the left."""
+MOST: Final = 1e6
+"""Shares beyond this are nonsense, and cut to it."""
 LEAST_CHANGE: Final = 0.02
 """A scale of its own never blows up less than this to the full height."""
 UP: Final = {Glyphs.BRAILLE: codes(" ▁▄█"), Glyphs.BLOCK: codes(" ▁▄█"), Glyphs.ASCII: codes(" +++")}
@@ -27,31 +29,39 @@ STEPS: Final = np.array([0, 1, 4, 8])
 """Eighths of a cell that the glyphs of a change fill."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BinColumns:
-    """Where the bins of a plot lie. `groups` bars of `bar` columns each, from column `first` on, stand for `bins` bins,
-    `merged` neighbours a bar; the bar of what is undetected takes `[apart, apart + apart_width)`.
+    """Where the bins of a plot lie. Bar `i` takes the columns `[edges[i], edges[i + 1])`, and stands for `merged` of
+    `bins` neighbours; the bar of what is undetected takes `[apart, apart + apart_width)`.
     """
 
     bins: int
     merged: int
-    groups: int
-    bar: int
-    first: int
+    edges: NDArray[np.intp]
     apart: int
     apart_width: int
 
     @property
+    def bars(self) -> int:
+        """How many bars there are."""
+        return self.edges.size - 1
+
+    @property
+    def first(self) -> int:
+        """The first bar's left column."""
+        return int(self.edges[0])
+
+    @property
     def last(self) -> int:
         """The column behind the last bar."""
-        return self.first + self.groups * self.bar
+        return int(self.edges[-1])
 
     def sums(self, values: ArrayLike) -> Float:
-        """Return the sum of each bar's bins, `(groups,)`; missing and non-finite values count nothing."""
-        given = np.asarray(values, np.float64).ravel()[: self.bins]
-        whole = np.zeros(self.groups * self.merged)
-        whole[: given.size] = np.where(np.isfinite(given), given, 0.0)
-        sums: Float = whole.reshape(self.groups, self.merged).sum(axis=1)
+        """Return the sum of each bar's bins, `(bars,)`; missing and non-finite values count nothing."""
+        given = np.asarray(values, np.float64).ravel()[: self.bars * self.merged]
+        whole = np.zeros(self.bars * self.merged)
+        whole[: given.size] = np.where(np.isfinite(given), np.clip(given, -MOST, MOST), 0.0)
+        sums: Float = whole.reshape(self.bars, self.merged).sum(axis=1)
         return sums
 
     def spread(self, bars: NDArray[np.intp], apart: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
@@ -59,22 +69,22 @@ class BinColumns:
         heights, special = np.zeros(width, np.intp), np.zeros(width, bool)
         special[self.apart : self.apart + self.apart_width] = True
         heights[special] = apart
-        heights[self.first : self.last] = np.repeat(bars, self.bar)
+        heights[self.first : self.last] = np.repeat(bars, np.diff(self.edges))
         return heights, special
 
 
 def bin_columns(width: int, bins: int = 30) -> BinColumns:
-    """Return where `bins` bins lie in `width` columns: equally many bins a bar, equally many columns a bar."""
+    """Return where `bins` bins lie in `width` columns: equally many bins a bar, bars as even as columns allow."""
     gutter = GUTTER if width >= GUTTER_FROM else 0
     apart_width = min(1 + (width >= GUTTER_FROM) + (width >= 2 * GUTTER_FROM), max(width, 0))
-    first = min(gutter + apart_width + 1, max(width - 1, apart_width))
-    room = max(width - first, 0)
-    if room == 0 or bins <= 0:
-        return BinColumns(max(bins, 0), 1, 0, 1, first, gutter, apart_width)
+    first = min(gutter + apart_width + 1, max(width, 0))
+    room = width - first
+    if room <= 0 or bins <= 0:
+        return BinColumns(max(bins, 0), 1, np.array([first]), gutter, apart_width)
     least = math.ceil(bins / room)
     merged = next((n for n in range(least, 2 * least) if bins % n == 0), least)
-    groups = math.ceil(bins / merged)
-    return BinColumns(bins, merged, groups, room // groups, first, gutter, apart_width)
+    edges = first + np.rint(np.linspace(0, room, math.ceil(bins / merged) + 1)).astype(np.intp)
+    return BinColumns(bins, merged, edges, gutter, apart_width)
 
 
 def bin_at(column: int, width: int, bins: int = 30) -> tuple[int, int] | None:
@@ -82,8 +92,8 @@ def bin_at(column: int, width: int, bins: int = 30) -> tuple[int, int] | None:
     layout = bin_columns(width, bins)
     if not layout.first <= column < layout.last:
         return None
-    group = (column - layout.first) // layout.bar
-    return group * layout.merged, min((group + 1) * layout.merged, bins)
+    bar = int(np.searchsorted(layout.edges, column, side="right")) - 1
+    return bar * layout.merged, min((bar + 1) * layout.merged, bins)
 
 
 def draw_histogram(
@@ -199,5 +209,5 @@ def _axis(canvas: Canvas, layout: BinColumns, undetected: float, low: float, hig
         canvas.text(row, layout.last - len(last), last, Ink.MUTED)
     middle = short(round((low + high) / 2) if high - low >= 8 and math.isfinite(low + high) else math.nan, ascii=plain)
     start = (layout.first + layout.last - len(middle)) // 2
-    if layout.groups * layout.bar >= 24 and middle[0].isdigit():
+    if layout.last - layout.first >= 24 and middle[0].isdigit():
         canvas.text(row, start, middle, Ink.MUTED)

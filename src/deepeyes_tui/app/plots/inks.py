@@ -10,6 +10,9 @@ LEVELS = 16
 FADES = 3
 """Steps between a ramp's own colours and the background: 0 is the faintest."""
 
+TEXT_FROM: Final = 6
+"""The lowest level of a ramp whose colour is strong enough for a letter."""
+
 
 class Ink(IntEnum):
     """An index into a palette. Ramps take `LEVELS` indices, faded ramps `FADES * LEVELS`, labels ten.

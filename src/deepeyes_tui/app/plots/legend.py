@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.cells import DENSITY, PAIRS
 from deepeyes_tui.app.plots.glyphs import ALWAYS_ON, DEAD, Glyphs
-from deepeyes_tui.app.plots.inks import FADED, FADES, LEVELS, Ink, Look
+from deepeyes_tui.app.plots.inks import FADED, FADES, LEVELS, TEXT_FROM, Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 
 LATE: Final = "last step at 80 % of the maximum"
@@ -48,9 +47,12 @@ def _ramp(canvas: Canvas, ramp: int, low: float, high: float, unit: str, glyphs:
         last += " " + printable(unit, 16, plain)
     by_value = plain or not colour
     shapes = (DENSITY if plain else "▁▂▃▄▅▆▇") if by_value else "█" * LEVELS
+    first_level = TEXT_FROM if by_value else 0
     column = canvas.text(0, 0, first + " ", Ink.MUTED)
     for number, shape in enumerate(shapes):
-        column = canvas.text(0, column, shape, ramp + math.ceil(number * (LEVELS - 1) / (len(shapes) - 1)))
+        column = canvas.text(
+            0, column, shape, ramp + first_level + number * (LEVELS - 1 - first_level) // (len(shapes) - 1)
+        )
     return canvas.text(0, column, " " + last, Ink.MUTED)
 
 

@@ -50,8 +50,8 @@ NAMED_ANSI: Final = {
     Ink.POINTER: "bright_cyan",
 }
 RAMPS_ANSI: Final = {
-    Ink.MAXIMUM: ["blue", "blue", "cyan", "green", "yellow", "bright_yellow"],
-    Ink.FREQUENCY: ["blue", "magenta", "magenta", "red", "yellow", "bright_yellow"],
+    Ink.MAXIMUM: ["blue", "bright_blue", "cyan", "green", "yellow"],
+    Ink.FREQUENCY: ["magenta", "bright_magenta", "red", "bright_red", "yellow"],
 }
 LABELS_ANSI: Final = (
     "magenta",

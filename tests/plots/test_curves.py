@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from deepeyes_tui.app.plots.curves import Curve, draw_curves, robust_bounds
+from deepeyes_tui.app.plots.glyphs import Glyphs
+from deepeyes_tui.app.plots.inks import Ink
+
+
+def curve(y, ink=Ink.TRAINING, name="training", x=None, **more):
+    y = np.asarray(y, float)
+    x = np.arange(y.size) if x is None else np.asarray(x)
+    return Curve(name, x, y, np.zeros(y.size), ink, **more)
+
+
+def test_a_rising_line_as_text():
+    canvas = draw_curves(24, 7, [curve(np.arange(11), x=np.arange(11))], title="loss", glyphs=Glyphs.ASCII)
+    assert canvas.lines() == [
+        "loss  * training 10     ",
+        "10|                 ****",
+        "  |              ***    ",
+        "  |       *******       ",
+        "  |    ***              ",
+        " 0|****                 ",
+        "   0                  10",
+    ]
+
+
+@pytest.mark.parametrize("curves", [[], [curve([])]])
+def test_nothing_to_draw_is_said(curves):
+    assert "no values yet" in "\n".join(draw_curves(40, 9, curves).lines())
+
+
+def test_a_first_huge_loss_does_not_flatten_the_rest():
+    y = 2 * np.exp(-np.arange(200) / 50)
+    y[0] = 1e6
+    assert robust_bounds(y)[1] < 2
+    canvas = draw_curves(60, 12, [curve(y)])
+    assert "▲" in canvas.lines()[1]
+
+
+def test_a_usual_loss_is_shown_whole():
+    y = 2.3 * np.exp(-np.arange(1000) / 200) + 0.1
+    assert robust_bounds(y) == (y.min(), y.max())
+
+
+def test_what_is_not_a_number_is_marked_and_counted():
+    y = np.ones(100)
+    y[50] = np.nan
+    y[60] = np.inf
+    canvas = draw_curves(60, 10, [Curve("training", np.arange(100), y, np.eye(1, 100, 50)[0] * 41, Ink.TRAINING)])
+    assert "42 NaN/inf" in canvas.lines()[0]
+    assert (canvas.glyph == ord("\N{MULTIPLICATION SIGN}")).sum() == 2
+    assert (canvas.ink[canvas.glyph == ord("\N{MULTIPLICATION SIGN}")] == Ink.ERROR).all()
+
+
+@pytest.mark.parametrize("glyphs", Glyphs)
+def test_validation_differs_without_colour(glyphs):
+    one = draw_curves(60, 12, [curve(np.arange(50))], glyphs=glyphs).lines()
+    other = draw_curves(60, 12, [curve(np.arange(50), Ink.VALIDATION)], glyphs=glyphs).lines()
+    assert one[1:] != other[1:]
+
+
+def test_legend_has_the_last_values():
+    curves = [curve([3, 0.231]), curve([3, 0.245], Ink.VALIDATION, "validation")]
+    assert draw_curves(60, 8, curves, title="loss").lines()[0].strip() == "loss  ━ training 0.231  ▪ validation 0.245"
+
+
+def test_percent_and_a_fixed_range():
+    text = "\n".join(draw_curves(60, 12, [curve([0.2, 0.3])], y_range=(0, 1), percent=True).lines())
+    assert "100%" in text
+    assert "0%" in text
+
+
+def test_log_axis_leaves_out_what_has_no_logarithm():
+    text = "\n".join(draw_curves(60, 16, [curve([0, -1, 1e-3, 1, 1e3])], y_log=True).lines())
+    assert "100┤" in text
+    assert "0.01┤" in text
+
+
+def test_picture_stands_still_while_steps_come_in():
+    y = np.linspace(1, 0, 151)
+    before, after = (draw_curves(60, 12, [curve(y[:n], x=np.arange(n) * 10 + 10)]) for n in (140, 145))
+    moved = (before.glyph != after.glyph)[1:, :50]
+    assert not moved.any()
+
+
+def test_marks_are_dashed_lines():
+    canvas = draw_curves(60, 12, [curve(np.zeros(100))], marks=(50, float("nan"), 1e9))
+    assert (canvas.glyph == ord("┊")).any(axis=0).sum() == 1
