@@ -48,9 +48,15 @@ def last_snapshot(name):
         reader.close()
 
 
-def watched(model, data, *, budget=1.0, **options):
-    """Train under the monitor, every step observed where the budget is 1; return the last snapshot."""
-    with deepeyes.watch(model, budget=budget, name="test", **options) as monitor:
+@pytest.fixture
+def every_step(monkeypatch):
+    """Observe every step, whatever it costs."""
+    monkeypatch.setattr("deepeyes_tui.probe.budget.Budget.affords_observation", lambda budget: True)
+
+
+def watched(model, data, **options):
+    """Train under the monitor; return the last snapshot."""
+    with deepeyes.watch(model, name="test", **options) as monitor:
         name = monitor.name
         train(model, monitor, data)
     return last_snapshot(name)
@@ -91,21 +97,22 @@ def test_training_is_bit_identical_with_and_without_the_monitor(budget):
     assert one_numpy == other_numpy
 
 
+@pytest.mark.usefixtures("every_step")
 def test_what_is_published_is_what_the_hooks_saw():
     model, seen = LeNet(), []
     model.fc1.register_forward_hook(lambda m, a, output: seen.append(functional.relu(output.detach())))
     snapshot = watched(model, batches(3), layers=["fc1"])
-    seen = seen[: snapshot.status.observed_steps]
     assert np.allclose(snapshot.layer(0).maximum, torch.cat(seen).amax(0), atol=1e-6)
     assert snapshot.layers[0].output_point == "relu"
 
 
 def test_the_observed_share_follows_the_budget():
-    snapshot = watched(LeNet(), batches(150, batch=16), budget=0.02)
+    snapshot = watched(LeNet(), batches(150, batch=16), budget=0.05)
     assert 1 < snapshot.status.observed_steps < 100
     assert snapshot.status.observed_every > 1
 
 
+@pytest.mark.usefixtures("every_step")
 @pytest.mark.parametrize(("batch", "steps"), [(1, 3), (0, 2)])
 def test_batches_of_one_and_none(batch, steps):
     model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(3 * 36, 10))
@@ -130,6 +137,7 @@ def test_a_layer_that_never_runs_stays_unseen():
     assert [snapshot.layer(n).has_run for n in range(3)] == [True, True, False]
 
 
+@pytest.mark.usefixtures("every_step")
 def test_nan_loss_and_activations_are_counted_from_their_first_step():
     class Broken(nn.Module):
         def __init__(self):
@@ -149,6 +157,7 @@ def test_nan_loss_and_activations_are_counted_from_their_first_step():
     assert np.isfinite(layer.histogram).all()
 
 
+@pytest.mark.usefixtures("every_step")
 def test_all_zero_layer_is_dead_and_undetected():
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3))
     nn.init.zeros_(model[0].weight), nn.init.constant_(model[0].bias, -1)
@@ -175,9 +184,10 @@ def test_one_class():
     assert snapshot.labels == ("only",)
 
 
+@pytest.mark.usefixtures("every_step")
 def test_evaluation_is_not_observed():
     model = nn.Linear(3, 3)
-    with deepeyes.watch(model, budget=1.0, name="evaluated") as monitor:
+    with deepeyes.watch(model, name="evaluated") as monitor:
         model.eval()
         model(torch.full((2, 3), 1e6))
         model.train()
@@ -186,6 +196,7 @@ def test_evaluation_is_not_observed():
     assert last_snapshot(name).layer(0).maximum.max() < 1e4
 
 
+@pytest.mark.usefixtures("every_step")
 def test_checkpointed_layers_are_observed_once():
     from torch.utils.checkpoint import checkpoint
 
@@ -201,14 +212,16 @@ def test_checkpointed_layers_are_observed_once():
     assert layer.window_instances == 8 * layer.observed
 
 
+@pytest.mark.usefixtures("every_step")
 def test_shared_layer_counts_each_call():
     layer = watched(models.SharedLayer(), batches(2, batch=8, shape=(4,), classes=4)).layer(0)
     assert layer.window_instances == 2 * 8 * layer.observed
 
 
+@pytest.mark.usefixtures("every_step")
 def test_criterion_gives_loss_and_targets():
     model, criterion = nn.Linear(3, 3), nn.CrossEntropyLoss()
-    with deepeyes.watch(model, criterion, budget=1.0, name="criterion") as monitor:
+    with deepeyes.watch(model, criterion, name="criterion") as monitor:
         for x, y in batches(2, shape=(3,), classes=3):
             loss = criterion(model(x), y)
             loss.backward()
@@ -231,7 +244,7 @@ def test_logged_values_become_curves():
 
 def test_watched_models_are_copied_pickled_and_traced():
     model = LeNet()
-    with deepeyes.watch(model, budget=1.0, name="copied") as monitor:
+    with deepeyes.watch(model, name="copied") as monitor:
         train(model, monitor, batches(2))
         twin, x = copy.deepcopy(model), torch.rand(2, 1, 28, 28)
         assert b"deepeyes_tui.probe" not in pickle.dumps(model.fc1)
@@ -259,6 +272,7 @@ def test_no_room_for_the_run_folder_turns_monitoring_off_with_a_sentence(tmp_pat
     assert "monitoring is off" in said
 
 
+@pytest.mark.usefixtures("every_step")
 def test_errors_inside_end_the_monitoring_and_not_the_training(monkeypatch, capsys):
     import deepeyes_tui.probe.observer as observer
 
@@ -267,7 +281,7 @@ def test_errors_inside_end_the_monitoring_and_not_the_training(monkeypatch, caps
 
     monkeypatch.setattr(observer, "reduce_activations", broken)
     model = LeNet()
-    with deepeyes.watch(model, budget=1.0, name="faulty") as monitor:
+    with deepeyes.watch(model, name="faulty") as monitor:
         train(model, monitor, batches(6))
     assert "3 errors of its own" in capsys.readouterr().err
     assert "planted" in monitor._border.last_error

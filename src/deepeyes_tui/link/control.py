@@ -1,299 +1,128 @@
-"""The control socket: a thread takes commands in, the training thread carries them out when it comes by."""
+"""The control socket's two ends. The server's thread only queues; the training thread acts when it likes."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import selectors
-import socket
-import struct
 import threading
-import time
+import weakref
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from deepeyes_tui.link.messages import (
-    MAX_LINE,
-    Command,
-    MessageError,
-    Outcome,
-    decode_command,
-    decode_outcome,
-    encode,
-)
+from deepeyes_tui.link.client import ControlClient
+from deepeyes_tui.link.errors import ControlError, MessageError
+from deepeyes_tui.link.messages import Command, Outcome, decode_command, encode
+from deepeyes_tui.link.serving import Client, SocketLoop
+from deepeyes_tui.link.sockets import listen
 
-LONGEST_PATH = 107
-MOST_CLIENTS = 32
-MOST_WAITING = 64
-"""Commands queued for the training thread; more are refused."""
-LARGEST_BACKLOG = 1 << 20
-"""Bytes of answers that a client may leave unread before it is let go."""
-PEER = struct.Struct("3i")
+__all__ = ["ControlClient", "ControlError", "ControlServer", "Request"]
+
+MAX_WAITING = 256
+"""Commands in the queue; more are refused, so that no sender can fill the trainer's memory."""
+BACKLOG = 16
 
 
-class ControlError(Exception):
-    """Why a command could not be delivered or was not answered, in a sentence."""
-
-
-@dataclass(eq=False, slots=True)
-class _Client:
-    socket: socket.socket
-    incoming: bytearray = field(default_factory=bytearray)
-    outgoing: bytearray = field(default_factory=bytearray)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """A command that waits for the training thread, and who sent it."""
+    """A command and the client who sent it, to be answered once."""
 
     command: Command
-    client: _Client
+    client: Client
 
 
 class ControlServer:
-    """Listens at `path`. With `allowed=False` every command is refused at once. Raises OSError where it cannot listen.
+    """Listens at `path` from a daemon thread. Raises ControlError when it cannot.
 
-    Its thread only reads, queues and writes, and does not live on in a forked child.
+    With `allowed` false, every command is refused at once. A process forked from this one (a DataLoader's worker) has
+    no such thread: there its copies of the sockets are closed, and every method does nothing.
     """
 
     def __init__(self, path: Path, *, allowed: bool = True) -> None:
-        self._allowed = allowed
         self._path = path
-        self._requests: deque[Request] = deque()
-        self._arrived = threading.Event()
-        self._lock = threading.Lock()
-        self._clients: set[_Client] = set()
-        self._selector = selectors.DefaultSelector()
-        self._listener = _listen(path)
-        self._wake, self._woken = socket.socketpair()
-        for end in (self._listener, self._woken):
-            end.setblocking(False)
-            self._selector.register(end, selectors.EVENT_READ)
-        self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="deepeyes-control", daemon=True)
+        self._allowed = allowed
+        self._queue: deque[Request] = deque()
+        self._wake = threading.Event()
+        self._process = os.getpid()
+        try:
+            self._loop = SocketLoop(listen(path, BACKLOG), self._receive)
+        except OSError as error:
+            raise ControlError(f"the control socket cannot be made: {error.strerror or error}") from error
+        self._thread = threading.Thread(target=self._loop.run, name="deepeyes-control", daemon=True)
         self._thread.start()
+        _servers.add(self)
 
     def pending(self) -> list[Request]:
-        """Return the commands that have come in since the last call; never waits."""
-        if not self._requests:
+        """Return the commands that came since the last call, oldest first. Never blocks; cheap when there are none."""
+        if not self._queue or self._process != os.getpid():
             return []
-        self._arrived.clear()
+        self._wake.clear()
         requests = []
-        with contextlib.suppress(IndexError):
-            while True:
-                requests.append(self._requests.popleft())
+        while self._queue:
+            requests.append(self._queue.popleft())
         return requests
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for a command; return whether there is one."""
-        return bool(self._requests) or self._arrived.wait(timeout)
+        """Wait until a command is there, `timeout` seconds at most. Returns whether one is."""
+        return self._wake.wait(timeout) and bool(self._queue)
 
     def answer(self, request: Request, outcome: Outcome) -> None:
-        """Send an answer to whoever asked, if still there."""
-        with self._lock:
-            request.client.outgoing += encode(outcome)
-        self._wake_thread()
+        """Send what became of a request. Never blocks, and does nothing when the client has gone."""
+        if self._process == os.getpid():
+            self._loop.send(request.client, _encoded(outcome), answers=True)
 
     def close(self) -> None:
-        """Stop listening and remove the socket; answers on their way are still sent."""
-        self._closed = True
-        self._wake_thread()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(1.0)
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-
-    def _wake_thread(self) -> None:
-        with contextlib.suppress(OSError):
-            self._wake.send(b"!")
-
-    def _serve(self) -> None:
-        while not self._closed:
-            for key, events in self._selector.select():
-                if key.fileobj is self._listener:
-                    self._accept()
-                elif key.fileobj is self._woken:
-                    with contextlib.suppress(OSError):
-                        self._woken.recv(4096)
-                elif events & selectors.EVENT_READ:
-                    self._read(key.data)
-            self._write_all()
-        for client in list(self._clients):
-            self._drop(client)
-        for end in (self._listener, self._wake, self._woken):
-            end.close()
-        self._selector.close()
-
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
+        """Stop listening, and refuse what is still in the queue. Twice is fine."""
+        if self._process != os.getpid() or self._loop.closed:
             return
-        if len(self._clients) >= MOST_CLIENTS or not _is_allowed_peer(connection):
-            connection.close()
-            return
-        connection.setblocking(False)
-        client = _Client(connection)
-        self._clients.add(client)
-        self._selector.register(connection, selectors.EVENT_READ, client)
+        for request in self.pending():
+            self.answer(request, Outcome(request.command.id, False, "the run has ended"))
+        self._loop.close()
+        self._thread.join(timeout=1.0)
+        self._path.unlink(missing_ok=True)
 
-    def _read(self, client: _Client) -> None:
-        try:
-            data = client.socket.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._drop(client)
-            return
-        client.incoming += data
-        while (end := client.incoming.find(b"\n")) >= 0:
-            line = bytes(client.incoming[:end])
-            del client.incoming[: end + 1]
-            self._take(client, line)
-        if len(client.incoming) > MAX_LINE:
-            self._refuse(client, 0, f"a message is one line of at most {MAX_LINE} bytes")
-            self._flush(client)
-            self._drop(client)
-
-    def _take(self, client: _Client, line: bytes) -> None:
+    def _receive(self, client: Client, line: bytes) -> bool:
+        """Take one line, in the server's thread. Returns whether to keep the client."""
         try:
             command = decode_command(line)
         except MessageError as error:
-            self._refuse(client, 0, str(error))
-            return
+            self._loop.put(client, _encoded(Outcome(0, False, str(error))))
+            return False
+        refusal = self._refusal()
+        if refusal:
+            self._loop.put(client, _encoded(Outcome(command.id, False, refusal)))
+            return True
+        client.waiting += 1
+        self._queue.append(Request(command, client))
+        self._wake.set()
+        return True
+
+    def _refusal(self) -> str:
         if not self._allowed:
-            self._refuse(client, command.id, "this run takes no commands: it was started with control off")
-        elif len(self._requests) >= MOST_WAITING:
-            self._refuse(client, command.id, "too many commands are waiting for the training to take them")
-        else:
-            self._requests.append(Request(command, client))
-            self._arrived.set()
+            return 'this run takes no commands: its script calls watch(..., control="off")'
+        if len(self._queue) >= MAX_WAITING:
+            return f"{MAX_WAITING} commands are waiting already: the training is in a long step"
+        return ""
 
-    def _refuse(self, client: _Client, number: int, reason: str) -> None:
-        with self._lock:
-            client.outgoing += encode(Outcome(number, False, reason))
-
-    def _write_all(self) -> None:
-        for client in list(self._clients):
-            if client.outgoing:
-                self._flush(client)
-
-    def _flush(self, client: _Client) -> None:
-        try:
-            with self._lock:
-                sent = client.socket.send(client.outgoing) if client.outgoing else 0
-                del client.outgoing[:sent]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._drop(client)
-            return
-        if len(client.outgoing) > LARGEST_BACKLOG:
-            self._drop(client)
-        elif client in self._clients:
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.outgoing else 0)
-            self._selector.modify(client.socket, events, client)
-
-    def _drop(self, client: _Client) -> None:
-        if client in self._clients:
-            self._clients.discard(client)
-            self._selector.unregister(client.socket)
-            client.socket.close()
+    def leave_to_parent(self) -> None:
+        """Close this process's copies of the sockets, after a fork."""
+        self._queue.clear()
+        self._loop.drop_descriptors()
 
 
-class ControlClient:
-    """Sends commands to the run that listens at `path`."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def send(self, command: Command, timeout: float = 10.0) -> Outcome:
-        """Send a command and wait for its outcome. Raises ControlError."""
-        deadline = time.monotonic() + timeout
-        command = replace(command, id=command.id or 1)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(timeout)
-            received = bytearray()
-            try:
-                connection.connect(_address(self._path))
-                connection.sendall(encode(command))
-                while b"\n" not in received:
-                    connection.settimeout(max(deadline - time.monotonic(), 0.001))
-                    data = connection.recv(65536)
-                    if not data:
-                        raise ControlError("the run ended before it answered")
-                    received += data
-            except TimeoutError:
-                raise ControlError(_no_answer(timeout)) from None
-            except OSError as error:
-                raise ControlError(_unreachable(error)) from None
-        return _outcome(bytes(received))
-
-    async def send_async(self, command: Command, timeout: float = 10.0) -> Outcome:
-        """Do as `send`, without blocking the event loop. Raises ControlError."""
-        try:
-            async with asyncio.timeout(timeout):
-                reader, writer = await asyncio.open_unix_connection(_address(self._path))
-                try:
-                    writer.write(encode(replace(command, id=command.id or 1)))
-                    await writer.drain()
-                    line = await reader.readline()
-                finally:
-                    writer.close()
-        except TimeoutError:
-            raise ControlError(_no_answer(timeout)) from None
-        except (OSError, ValueError) as error:
-            raise ControlError(_unreachable(error)) from None
-        if not line:
-            raise ControlError("the run ended before it answered")
-        return _outcome(line)
-
-
-def _outcome(line: bytes) -> Outcome:
+def _encoded(outcome: Outcome) -> bytes:
     try:
-        return decode_outcome(line.partition(b"\n")[0])
+        return encode(outcome)
     except MessageError as error:
-        raise ControlError(str(error)) from None
+        return encode(Outcome(outcome.id if isinstance(outcome.id, int) else 0, False, str(error)))
 
 
-def _no_answer(timeout: float) -> str:
-    return f"no answer within {timeout:g} s: the training is in a long step, and acts when it is through with it"
+_servers: weakref.WeakSet[ControlServer] = weakref.WeakSet()
 
 
-def _unreachable(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
-        return "the run is not under way: nothing listens to commands any more"
-    return f"the run cannot be reached ({error})"
+def _after_fork() -> None:
+    for server in list(_servers):
+        server.leave_to_parent()
+    _servers.clear()
 
 
-def _listen(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        before = os.umask(0o177)
-        try:
-            listener.bind(_address(path))
-        finally:
-            os.umask(before)
-        listener.listen(MOST_CLIENTS)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _address(path: Path) -> str:
-    if len(os.fsencode(path)) > LONGEST_PATH:
-        raise OSError(f"a socket's path has at most {LONGEST_PATH} bytes, {path} is longer")
-    return str(path)
-
-
-def _is_allowed_peer(connection: socket.socket) -> bool:
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
-    _, uid, _ = PEER.unpack(raw)
-    return uid in (os.getuid(), 0)
+os.register_at_fork(after_in_child=_after_fork)

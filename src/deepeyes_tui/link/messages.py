@@ -1,23 +1,36 @@
-"""Commands to a training process and its answers: one JSON object a line."""
+"""What is said over the control socket: one JSON object a line."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
+from deepeyes_tui.link.errors import MessageError
+
+__all__ = [
+    "JSON",
+    "MAX_LINE",
+    "Action",
+    "Command",
+    "MessageError",
+    "Outcome",
+    "decode_command",
+    "decode_outcome",
+    "encode",
+]
+
+JSON = str | int | float | bool | None | list["JSON"] | dict[str, "JSON"]
 MAX_LINE = 65536
-"""Bytes; a longer line is no message."""
-
-
-class MessageError(ValueError):
-    """What is wrong with a line, in a sentence."""
+"""Bytes of a line, its end included."""
+MAX_ACTION = 64
+MAX_SENDER = 200
+MAX_MESSAGE = 4000
 
 
 class Action(StrEnum):
-    """What can be asked of a training run."""
+    """What a training can be asked to do. RESET takes `layer`, a name or None for all."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -28,17 +41,17 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`action` with its arguments; `id` comes back with the answer, `sender` says who asks, for the log."""
+    """A request to the training process. `id` returns in the outcome; `sender` is for the log."""
 
     action: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, JSON] = field(default_factory=dict)
     id: int = 0
     sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the command `id`: a sentence, and the step at which it was carried out (-1: never)."""
+    """What became of a command, and at which step; -1 where no step is known."""
 
     id: int
     ok: bool
@@ -47,38 +60,61 @@ class Outcome:
 
 
 def encode(message: Command | Outcome) -> bytes:
-    """Return a message as one line."""
-    return json.dumps(asdict(message), ensure_ascii=True, default=str).encode() + b"\n"
+    """Return one line. Raises MessageError when it is too long or holds what JSON cannot say."""
+    if isinstance(message, Command):
+        plain: dict[str, object] = {
+            "action": message.action,
+            "arguments": dict(message.arguments),
+            "id": message.id,
+            "sender": message.sender[:MAX_SENDER],
+        }
+    else:
+        text = message.message[:MAX_MESSAGE]
+        plain = {"id": message.id, "ok": message.ok, "message": text, "step": message.step}
+    try:
+        line = json.dumps(plain).encode("ascii") + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MessageError("this command cannot be written as JSON") from error
+    if len(line) > MAX_LINE:
+        raise MessageError(f"this command is longer than {MAX_LINE} bytes")
+    return line
 
 
 def decode_command(line: bytes) -> Command:
-    """Read a command. Raises MessageError."""
-    fields = _object(line)
-    action, arguments = fields.get("action"), fields.get("arguments", {})
-    number, sender = fields.get("id", 0), fields.get("sender", "")
-    if not isinstance(action, str) or not isinstance(arguments, dict):
-        raise MessageError('a command is {"action": "...", "arguments": {...}}')
-    if not isinstance(number, int) or not isinstance(sender, str):
-        raise MessageError("a command's id is a number and its sender a text")
-    return Command(action[:64], arguments, number, sender[:64])
+    """Return the command of a line. Raises MessageError."""
+    plain = _object(line)
+    action, arguments = plain.get("action"), plain.get("arguments", {})
+    number, sender = plain.get("id", 0), plain.get("sender", "")
+    if not isinstance(action, str) or not 0 < len(action) <= MAX_ACTION:
+        raise MessageError("a command needs an action, such as pause")
+    if not isinstance(arguments, dict):
+        raise MessageError("the arguments of a command are an object")
+    if not _is_integer(number) or not isinstance(sender, str):
+        raise MessageError("the id of a command is a number and its sender a text")
+    return Command(action, arguments, number, sender[:MAX_SENDER])  # type: ignore[arg-type]
 
 
 def decode_outcome(line: bytes) -> Outcome:
-    """Read an answer. Raises MessageError."""
-    fields = _object(line)
-    try:
-        return Outcome(int(fields["id"]), bool(fields["ok"]), str(fields["message"]), int(fields["step"]))
-    except (KeyError, TypeError, ValueError):
-        raise MessageError("the answer is not one of a deepeyes run") from None
+    """Return the outcome of a line. Raises MessageError."""
+    plain = _object(line)
+    number, ok = plain.get("id"), plain.get("ok")
+    message, step = plain.get("message"), plain.get("step", -1)
+    if not (_is_integer(number) and _is_integer(step) and isinstance(ok, bool) and isinstance(message, str)):
+        raise MessageError("the run answered with something else than an outcome")
+    return Outcome(number, ok, message[:MAX_MESSAGE], step)  # type: ignore[arg-type]
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def _object(line: bytes) -> dict[str, JSON]:
     if len(line) > MAX_LINE:
-        raise MessageError(f"a message is one line of at most {MAX_LINE} bytes")
+        raise MessageError(f"a line of more than {MAX_LINE} bytes is no message")
     try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
-        raise MessageError("a message is one JSON object a line") from None
-    if not isinstance(fields, dict):
-        raise MessageError("a message is one JSON object a line")
-    return fields
+        plain = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise MessageError("this line is no JSON") from error
+    if not isinstance(plain, dict):
+        raise MessageError("a message is one JSON object")
+    return plain
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63

@@ -1,39 +1,45 @@
-"""Whether a process is still the one it was: by its number and the moment it started."""
+"""Which processes are still there: a pid and a start time name one process, a pid alone does not."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-START_TIME_FIELD = 19
-"""Of `/proc/PID/stat`, counted behind the command's name: clock ticks since the machine started."""
-STATE_FIELD = 0
+_PROC = Path("/proc")
 
 
 def process_start_time(pid: int) -> int:
-    """Return when a process started, in clock ticks since boot; 0 where that is not known or it is no more."""
-    fields = _stat(pid)
-    return int(fields[START_TIME_FIELD]) if len(fields) > START_TIME_FIELD else 0
+    """Return when a process started, in clock ticks since boot; 0 where that is not known, or there is none."""
+    return _facts(pid)[1]
 
 
-def process_alive(pid: int, start_time: int = 0) -> bool:
-    """Return whether that very process runs; one that has ended and was not waited for does not."""
+def process_alive(pid: int, start_time: int) -> bool:
+    """Return whether the process that had this pid and start time still runs; one that only waits to be reaped does
+    not. Without /proc, or with an unknown start time (0), the pid has to do.
+    """
     if pid <= 0:
         return False
+    state, started = _facts(pid)
+    if started == 0:
+        return not _PROC.joinpath("self/stat").exists() and _signals(pid)
+    return state not in "ZXx" and start_time in (0, started)
+
+
+def _facts(pid: int) -> tuple[str, int]:
+    """Return the state letter and the start time."""
+    try:
+        text = _PROC.joinpath(str(pid), "stat").read_bytes().decode("ascii", "replace")
+        fields = text[text.rindex(")") + 2 :].split()
+        return fields[0], int(fields[19])
+    except (OSError, ValueError, IndexError):
+        return "", 0
+
+
+def _signals(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
     except PermissionError:
-        pass
-    fields = _stat(pid)
-    if fields and fields[STATE_FIELD] in {"Z", "X"}:
-        return False
-    return not start_time or not fields or int(fields[START_TIME_FIELD]) == start_time
-
-
-def _stat(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return True
     except OSError:
-        return []
+        return False
+    return True

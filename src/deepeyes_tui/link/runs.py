@@ -1,48 +1,47 @@
-"""Run folders: what stays of a run, and what lives only as long as its process."""
+"""Runs: a lasting folder with the record, the log and the last board; a live one with the board and the socket."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import json
 import os
 import re
 import shutil
-import stat
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deepeyes_tui.link.errors import RunError
+from deepeyes_tui.link.folders import check_own, is_own, live_root, live_roots, runs_folder
 from deepeyes_tui.link.processes import process_alive, process_start_time
+from deepeyes_tui.link.records import RECORD, RunRecord, locked, new_record, read_record, write_record
 
-ADOPT = "DEEPEYES_RUN"
-LONGEST_NAME = 48
-MOST_OF_A_NAME = 10_000
+__all__ = [
+    "Run",
+    "RunError",
+    "RunRecord",
+    "adopted_run",
+    "claim_run",
+    "find_run",
+    "list_runs",
+    "open_run",
+    "process_alive",
+    "process_start_time",
+    "sweep",
+]
 
-
-class RunError(Exception):
-    """Why a run cannot be made or found, in a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What is written down of a run. `started` in seconds since the epoch; `exit_status` None while unknown."""
-
-    name: str
-    command: tuple[str, ...] = ()
-    started: float = 0.0
-    pid: int = 0
-    process_started: int = 0
-    exit_status: int | None = None
-    live: str = ""
+RUN_VARIABLE = "DEEPEYES_RUN"
+MAX_NAME = 48
+MAX_SAME_NAME = 10_000
+UNFINISHED_AGE = 60.0
+"""Seconds after which a live folder without a record counts as left behind: making both takes milliseconds."""
+_ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run's two folders: `folder` stays, `live` is in memory and goes with the process."""
+    """One run: `folder` stays, `live` is there while its process is."""
 
     name: str
     folder: Path
@@ -50,183 +49,213 @@ class Run:
 
     @property
     def board(self) -> Path:
-        """The live board, or the last picture of a run that has ended."""
-        live = self.live / "board"
-        return live if live.exists() or self.live.exists() else self.folder / "board"
+        """Where the board is: in the live folder, or the last one in the lasting folder."""
+        return (self.live if self.live.is_dir() else self.folder) / "board"
 
     @property
     def control(self) -> Path:
-        """The socket that takes commands."""
+        """The control socket."""
         return self.live / "control"
 
     @property
     def log(self) -> Path:
-        """The script's own output."""
+        """What the script prints."""
         return self.folder / "output.log"
 
+    @property
+    def record_path(self) -> Path:
+        """The record's file."""
+        return self.folder / RECORD
+
     def record(self) -> RunRecord:
-        """Return what is written down; what cannot be read is left at its default."""
+        """Return what is known of the process. Raises RunError."""
+        return read_record(self.folder)
+
+    def update(self, **changes: Any) -> RunRecord:
+        """Change fields of the record, and return it. Raises RunError."""
         try:
-            found = json.loads((self.folder / "run.json").read_text())
-            return _record(self.name, found)
-        except (OSError, ValueError, TypeError, AttributeError):
-            return RunRecord(self.name)
-
-    def update(self, **changes: Any) -> None:
-        """Write some fields down anew, at once or not at all. Raises OSError."""
-        record = {**asdict(self.record()), **changes}
-        fresh = self.folder / f"run.json.{os.getpid()}"
-        fresh.write_text(json.dumps(record, indent=1))
-        fresh.replace(self.folder / "run.json")
-
-    def is_live(self) -> bool:
-        """Return whether the training process runs."""
-        record = self.record()
-        return process_alive(record.pid, record.process_started)
+            with locked(self.folder):
+                record = replace(read_record(self.folder), **changes)
+                write_record(self.folder, record)
+            if is_own(self.live):
+                write_record(self.live, record)
+        except OSError as error:
+            raise RunError(f"cannot write {self.record_path}: {error.strerror}") from error
+        return record
 
     def remove_live(self, keep_board: bool = True) -> None:
-        """Remove what lies in memory; the last board moves to the folder that stays."""
-        board = self.live / "board"
-        if keep_board and board.exists():
-            with contextlib.suppress(OSError):
-                shutil.copyfile(board, self.folder / "board.new")
-                (self.folder / "board.new").replace(self.folder / "board")
-        shutil.rmtree(self.live, ignore_errors=True)
+        """Remove the live folder, its last board saved in the lasting one where there is room. Twice is fine."""
+        if keep_board:
+            _keep_board(self.live, self.folder)
+        if is_own(self.live):
+            shutil.rmtree(self.live, ignore_errors=True)
 
 
 def claim_run(name: str, *, command: Sequence[str] = ()) -> Run:
-    """Make the folders of a new run for this process. A taken name gets a number. Raises RunError."""
+    """Make a new run for this process; a name that is taken gets `-2`, `-3` ... Raises RunError."""
+    runs, live = runs_folder(), live_root()
     try:
-        return _claim(clean_name(name), command)
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for candidate in _names(clean_name(name)):
+            run = Run(candidate, runs / candidate, live / candidate)
+            if _make(run):
+                _first_record(run, tuple(command))
+                return run
     except OSError as error:
-        raise RunError(_why(error)) from None
+        raise RunError(f"cannot make a run in {runs}: {error.strerror}") from error
+    raise RunError(f"there are {MAX_SAME_NAME} runs of the name {name}: remove some from {runs}")
 
 
-def adopted_run() -> Run | None:
-    """Return the run that a launcher made for this process (environment variable `DEEPEYES_RUN`), if any."""
-    given = os.environ.get(ADOPT)
-    if not given or not Path(given, "run.json").is_file():
-        return None
-    return open_run(Path(given))
-
-
-def open_run(folder: Path) -> Run:
-    """Return the run that is kept in a folder."""
-    run = Run(folder.name, folder, Path())
-    recorded = run.record().live
-    return Run(folder.name, folder, Path(recorded) if recorded else live_root() / folder.name)
-
-
-def list_runs() -> list[Run]:
-    """Return all runs, the newest first."""
+def _make(run: Run) -> bool:
+    """Make both folders, or neither. Returns whether the name was free. Raises OSError."""
     try:
-        folders = [entry for entry in runs_root().iterdir() if (entry / "run.json").is_file()]
+        run.folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return False
+    try:
+        run.live.mkdir(mode=0o700)
+    except OSError as error:
+        run.folder.rmdir()
+        if isinstance(error, FileExistsError):
+            return False
+        raise
+    return True
+
+
+def _first_record(run: Run, command: tuple[str, ...]) -> None:
+    record = new_record(run.name, command, run.folder, run.live)
+    try:
+        write_record(run.folder, record)
+        write_record(run.live, record)
     except OSError:
-        return []
-    runs = [open_run(folder) for folder in folders]
-    return sorted(runs, key=lambda run: run.record().started, reverse=True)
-
-
-def find_run(name: str | None = None) -> Run:
-    """Return a run by name; without one the newest that is under way, else the newest. Raises RunError."""
-    runs = list_runs()
-    if name is not None:
-        found = next((run for run in runs if run.name == name), None)
-        if found is None:
-            known = ", ".join(run.name for run in runs[:8])
-            raise RunError(f"there is no run {name!r}; " + (f"there are: {known}" if known else "there is none yet"))
-        return found
-    if not runs:
-        raise RunError("there is no run yet: start one with `deepeyes demo` or `deepeyes run train.py`")
-    return next((run for run in runs if run.is_live()), runs[0])
-
-
-def sweep() -> int:
-    """Clear away what killed runs have left in memory, keeping their last board; return how many there were."""
-    swept = 0
-    for run in list_runs():
-        if run.live.is_dir() and not run.is_live():
-            run.remove_live()
-            swept += 1
-    return swept
-
-
-def runs_root() -> Path:
-    """Return the folder of all runs: `$DEEPEYES_HOME/runs`, else below the user's state folder."""
-    home = os.environ.get("DEEPEYES_HOME")
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
-    return (Path(home) if home else state / "deepeyes") / "runs"
-
-
-def live_root() -> Path:
-    """Return the folder in memory: `$DEEPEYES_LIVE`, `/dev/shm`, `$XDG_RUNTIME_DIR` or the temporary folder."""
-    given = os.environ.get("DEEPEYES_LIVE")
-    if given:
-        return Path(given)
-    choices = ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir())
-    base = next((path for path in choices if path and os.access(path, os.W_OK | os.X_OK)), tempfile.gettempdir())
-    return Path(base) / f"deepeyes-{os.getuid()}"
+        shutil.rmtree(run.live, ignore_errors=True)
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
 
 
 def clean_name(name: str) -> str:
-    """Return a name that is safe as a folder's."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:LONGEST_NAME] or "run"
+    """Return a name of `[A-Za-z0-9._-]`, 1 to 48 characters, that starts with a letter or a digit."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name[:1000]).lstrip("._-")[:MAX_NAME].rstrip(".-_")
+    return cleaned or "run"
 
 
-def _claim(name: str, command: Sequence[str]) -> Run:
-    root, live = runs_root(), live_root()
-    root.mkdir(parents=True, exist_ok=True)
-    _make_private(live)
-    sweep()
-    for number in itertools.count(1):
-        own = name if number == 1 else f"{name}-{number}"
-        with contextlib.suppress(FileExistsError):
-            (root / own).mkdir(mode=0o700)
-            break
-        if number > MOST_OF_A_NAME:
-            raise RunError(f"there are {number} runs named {name}: give another name")
-    run = Run(own, root / own, _make_live(live, own))
-    run.update(
-        command=list(command),
-        started=time.time(),
-        pid=os.getpid(),
-        process_started=process_start_time(os.getpid()),
-        live=str(run.live),
-    )
+def _names(name: str) -> Iterator[str]:
+    yield name
+    for number in range(2, MAX_SAME_NAME + 1):
+        ending = f"-{number}"
+        yield name[: MAX_NAME - len(ending)] + ending
+
+
+def open_run(folder: Path) -> Run:
+    """Return the run in a lasting folder. Raises RunError."""
+    folder = folder.absolute()
+    check_own(folder)
+    record = read_record(folder)
+    live = Path(record.live)
+    if not live.is_absolute():
+        raise RunError(f"{folder / RECORD} is damaged")
+    return Run(folder.name, folder, live)
+
+
+def list_runs() -> list[Run]:
+    """Return all runs, the newest first; folders that are none are passed over."""
+    found = []
+    with suppress(OSError):
+        for folder in runs_folder().iterdir():
+            with suppress(RunError):
+                run = open_run(folder)
+                found.append((run.record().created, run))
+    return [run for _, run in sorted(found, key=lambda entry: entry[0], reverse=True)]
+
+
+def find_run(name: str | None) -> Run:
+    """Return the run of that name, or the only one whose name starts so; without a name the newest live one, else the
+    newest. Raises RunError, which says what there is.
+    """
+    runs = list_runs()
+    if not runs:
+        raise RunError("there are no runs yet: start one with `deepeyes demo` or `deepeyes run SCRIPT`")
+    if name is None:
+        return next((run for run in runs if is_live(run)), runs[0])
+    same = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
+    if len(same) == 1:
+        return same[0]
+    names = ", ".join(run.name for run in (same or runs)[:8])
+    raise RunError(f"{'several runs match' if same else 'there is no run'} {name!r}; there are: {names}")
+
+
+def is_live(run: Run) -> bool:
+    """Return whether the run's process is there."""
+    try:
+        return run.record().alive
+    except RunError:
+        return False
+
+
+def adopted_run() -> Run | None:
+    """Return the run that a launcher made for this process, once; None where there is none, or another process of the
+    same script has taken it.
+    """
+    folder = os.environ.get(RUN_VARIABLE)
+    if not folder:
+        return None
+    try:
+        run = open_run(Path(folder))
+        check_own(run.live)
+        if run.record().exit_status is not None:
+            return None
+        os.close(os.open(run.live / _ADOPTED, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        pid = os.getpid()
+        run.update(pid=pid, process_start=process_start_time(pid))
+    except (RunError, OSError):
+        return None
     return run
 
 
-def _make_live(root: Path, name: str) -> Path:
-    for number in itertools.count(1):
-        live = root / (name if number == 1 else f"{name}~{number}")
-        with contextlib.suppress(FileExistsError):
-            live.mkdir(mode=0o700)
-            return live
-    raise AssertionError
+def sweep() -> int:
+    """Remove the live folders of processes that are gone, keeping each last board. Returns how many."""
+    removed = 0
+    for root in live_roots():
+        if not is_own(root):
+            continue
+        with suppress(OSError):
+            for live in list(root.iterdir()):
+                removed += _sweep_one(live)
+    return removed
 
 
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    facts = folder.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
-        raise RunError(f"{folder} belongs to somebody else: set DEEPEYES_LIVE to a folder of your own")
+def _sweep_one(live: Path) -> bool:
+    if not is_own(live):
+        return False
+    try:
+        record = read_record(live)
+    except RunError:
+        if _age(live) < UNFINISHED_AGE:
+            return False
+        record = RunRecord()
+    if record.alive or not record.here:
+        return False
+    folder = Path(record.folder)
+    if record.folder and is_own(folder):
+        _keep_board(live, folder)
+    shutil.rmtree(live, ignore_errors=True)
+    return True
 
 
-def _record(name: str, found: Mapping[str, Any]) -> RunRecord:
-    known = {field.name for field in fields(RunRecord)}
-    values = {key: value for key, value in found.items() if key in known}
-    exit_status = values.get("exit_status")
-    return RunRecord(
-        name=name,
-        command=tuple(map(str, values.get("command", ()))),
-        started=float(values.get("started", 0)),
-        pid=int(values.get("pid", 0)),
-        process_started=int(values.get("process_started", 0)),
-        exit_status=None if exit_status is None else int(exit_status),
-        live=str(values.get("live", "")),
-    )
+def _age(folder: Path) -> float:
+    try:
+        return time.time() - folder.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
-def _why(error: OSError) -> str:
-    where = f" at {error.filename}" if error.filename else ""
-    return f"the run's folder cannot be made{where} ({(error.strerror or str(error)).lower()})"
+def _keep_board(live: Path, folder: Path) -> None:
+    """Copy the last board; one for which there is no room is lost."""
+    temporary = folder / f".board.{os.getpid()}"
+    try:
+        shutil.copyfile(live / "board", temporary, follow_symlinks=False)
+        temporary.chmod(0o600)
+        temporary.replace(folder / "board")
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

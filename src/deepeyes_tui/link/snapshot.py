@@ -161,13 +161,17 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class ArraySpec:
-    """One array of the board: its name, type, shape, and the values that mean something (for readers to clip to)."""
+    """One array of the board: its name, type, shape, and the values that mean something (for readers to clip to).
+
+    Where `nan` is false, readers turn NaN into `low`.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     low: float
     high: float
+    nan: bool = True
 
 
 def layer_arrays(layers: int, filters: int) -> tuple[ArraySpec, ...]:
@@ -177,8 +181,8 @@ def layer_arrays(layers: int, filters: int) -> tuple[ArraySpec, ...]:
         ArraySpec("observed", "<i8", (layers,), 0, far),
         ArraySpec("last_observed_step", "<i8", (layers,), -1, far),
         ArraySpec("window_instances", "<i8", (layers,), 0, far),
-        ArraySpec("histogram", "<f4", (layers, PERPLEXITY_BINS), 0, 1),
-        ArraySpec("histogram_before", "<f4", (layers, PERPLEXITY_BINS), 0, 1),
+        ArraySpec("histogram", "<f4", (layers, PERPLEXITY_BINS), 0, 1, nan=False),
+        ArraySpec("histogram_before", "<f4", (layers, PERPLEXITY_BINS), 0, 1, nan=False),
         ArraySpec("undetected", "<f4", (layers,), 0, 1),
         ArraySpec("undetected_before", "<f4", (layers,), 0, 1),
         ArraySpec("stability", "<f4", (layers, STABILITY_HISTORY), 0, 1),

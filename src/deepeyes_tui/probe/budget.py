@@ -8,6 +8,8 @@ from statistics import median
 HEADROOM = 0.6
 """Of the budget; the rest covers what cannot be timed from inside: evicted caches, page faults, a reader's load."""
 MOST_OBSERVATIONS_PER_SECOND = 10.0
+SET_UP = 2
+"""First observations that are not paid for: they pay for first allocations, and short runs are to be seen too."""
 BURST = 2.0
 """Observations that may be saved up for after a pause."""
 
@@ -23,13 +25,15 @@ class Budget:
         self.cost = float("nan")
         self._purse = 0.0
         self._observations: deque[float] = deque(maxlen=5)
+        self._made = 0
         self._since_observation = float("inf")
         self._spent = self._elapsed = 0.0
 
     def elapse(self, seconds: float) -> None:
         """Let `seconds` of training pass."""
-        expected = self.expected
-        self._purse = min(self._purse + HEADROOM * self.share * seconds, BURST * expected)
+        self._purse += HEADROOM * self.share * seconds
+        if self._observations:
+            self._purse = min(self._purse, BURST * self.expected)
         self._since_observation += seconds
         self._elapsed = self._elapsed * 0.995 + seconds
 
@@ -40,9 +44,13 @@ class Budget:
         self.cost = self._spent / self._elapsed if self._elapsed else float("nan")
 
     def observed(self, seconds: float) -> None:
-        """Note what one whole observation took."""
-        self._observations.append(seconds)
+        """Note what one whole observation took, after it was spent."""
+        self._made += 1
         self._since_observation = 0.0
+        if self._made <= SET_UP:
+            self._purse += seconds
+        else:
+            self._observations.append(seconds)
 
     @property
     def expected(self) -> float:
@@ -51,5 +59,7 @@ class Budget:
 
     def affords_observation(self) -> bool:
         """Return whether the next step may be observed."""
+        if self._made < SET_UP:
+            return True
         rested = self._since_observation * MOST_OBSERVATIONS_PER_SECOND >= 1
         return rested and self._purse >= self.expected

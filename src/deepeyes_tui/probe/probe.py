@@ -92,7 +92,7 @@ class Probe:
         self._budget.spend(spent)
         if self._observer.observing:
             self._budget.observed(spent)
-        rested = self.step_number - self._looked_at >= self._settings.every
+        rested = self.step_number + 1 - self._looked_at >= self._settings.every
         self._observer.observing = rested and self._budget.affords_observation()
         self.steering.act(self.step_number)
         self._last = perf_counter()
@@ -130,7 +130,9 @@ class Probe:
             self._gpu.close()
 
     def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """On the first pass, find out what only a pass can tell, and tap the layers."""
+        """On the first pass of anything, find out what only a pass can tell, and tap the layers."""
+        if any(isinstance(value, torch.Tensor) and value.numel() == 0 for value in (*args, *kwargs.values())):
+            return
         self._entry.remove()
         self._border.call(self._discover, args, kwargs)
 

@@ -24,15 +24,11 @@ class PerplexityWindows:
         self.observed += 1
 
     def windows(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the window before and the current one, `(W, L, BINS + 1)` each, oldest step first.
-
-        Before two full windows are there, what is there is halved.
-        """
+        """Return the window before (empty at first) and the current one, `(W, L, BINS + 1)`, oldest step first."""
         held = min(self.observed, 2 * WINDOW)
         order = np.arange(self.observed - held, self.observed) % (2 * WINDOW)
         both = self._ring[order]
-        half = held - min(WINDOW, max(1, held // 2)) if held else 0
-        return both[:half][-WINDOW:], both[half:]
+        return both[:-WINDOW], both[-WINDOW:]
 
 
 def shares(counts: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,209 @@
+"""Many clients on one socket, none of which can block, flood or outlive the thread that serves them."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from deepeyes_tui.link.messages import MAX_LINE, Outcome, encode
+from deepeyes_tui.link.sockets import peer_is_trusted
+
+MAX_CLIENTS = 32
+MAX_OUTGOING = 4 * MAX_LINE
+"""Bytes a client may leave unread before it is dropped."""
+CHUNK = 65536
+
+_TOO_LONG = encode(Outcome(0, False, f"a line of more than {MAX_LINE} bytes is no command"))
+_FULL = encode(Outcome(0, False, f"{MAX_CLIENTS} viewers are connected already"))
+_STRANGER = encode(Outcome(0, False, "this run belongs to another user"))
+
+
+@dataclass(eq=False, slots=True)
+class Client:
+    """One connection; used by the server's thread alone, but for `waiting`, the commands not answered yet."""
+
+    connection: socket.socket
+    incoming: bytearray = field(default_factory=bytearray)
+    outgoing: bytearray = field(default_factory=bytearray)
+    waiting: int = 0
+    last_heard: float = 0.0
+    leaving: bool = False
+    gone: bool = False
+
+
+class SocketLoop:
+    """Accepts, reads lines and hands them to `receive(client, line) -> keep`, writes what is put or sent."""
+
+    def __init__(self, listener: socket.socket, receive: Callable[[Client, bytes], bool]) -> None:
+        self._listener = listener
+        self._receive = receive
+        self._clients: list[Client] = []
+        self._outbox: deque[tuple[Client, bytes, bool]] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._stopping = False
+        self.closed = False
+
+    def run(self) -> None:
+        """Serve until `close`; the thread's body."""
+        while not self._stopping:
+            for key, events in self._selector.select():
+                self._serve(key, events)
+            self._deliver()
+        self._deliver()
+        for client in list(self._clients):
+            self._drop(client)
+        self._selector.close()
+        self._listener.close()
+        os.close(self._woken)
+
+    def send(self, client: Client, line: bytes, *, answers: bool = False) -> None:
+        """Queue a line from another thread; never blocks."""
+        if not self.closed:
+            self._outbox.append((client, line, answers))
+            self._wake()
+
+    def close(self) -> None:
+        """End `run`, from another thread."""
+        if not self.closed:
+            self.closed = True
+            self._stopping = True
+            self._wake()
+
+    def put(self, client: Client, line: bytes) -> None:
+        """Write a line now, as far as it goes; only from within `receive`."""
+        if client.gone:
+            return
+        client.outgoing += line
+        self._flush(client)
+
+    def drop_descriptors(self) -> None:
+        """Close all descriptors without a word to anyone: for a forked child."""
+        self.closed = self._stopping = True
+        for client in self._clients:
+            client.connection.close()
+        self._listener.close()
+        for fd in (self._woken, self._waker):
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._waker, b"!")
+        except OSError:
+            pass
+
+    def _serve(self, key: selectors.SelectorKey, events: int) -> None:
+        if key.fileobj is self._listener:
+            self._accept()
+        elif key.fileobj == self._woken:
+            os.read(self._woken, CHUNK)
+        elif not key.data.gone:
+            if events & selectors.EVENT_WRITE:
+                self._flush(key.data)
+            if events & selectors.EVENT_READ and not key.data.gone:
+                self._read(key.data)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        refusal = b"" if peer_is_trusted(connection) else _STRANGER
+        if not refusal and len(self._clients) >= MAX_CLIENTS and not self._make_room():
+            refusal = _FULL
+        if refusal:
+            _say_and_close(connection, refusal)
+            return
+        client = Client(connection, last_heard=monotonic())
+        self._clients.append(client)
+        self._selector.register(connection, selectors.EVENT_READ, client)
+
+    def _make_room(self) -> bool:
+        """Drop the client that has been silent longest and waits for nothing."""
+        idle = [client for client in self._clients if client.waiting == 0]
+        if idle:
+            self._drop(min(idle, key=lambda client: client.last_heard))
+        return bool(idle)
+
+    def _read(self, client: Client) -> None:
+        try:
+            data = client.connection.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(client)
+        elif not client.leaving:
+            client.last_heard = monotonic()
+            client.incoming += data
+            self._split(client)
+
+    def _split(self, client: Client) -> None:
+        *lines, rest = client.incoming.split(b"\n")
+        client.incoming = rest
+        for line in lines:
+            if client.leaving or client.gone:
+                return
+            if len(line) >= MAX_LINE:
+                self._dismiss(client, _TOO_LONG)
+            elif line.strip() and not self._receive(client, bytes(line)):
+                self._dismiss(client, b"")
+        if len(rest) >= MAX_LINE:
+            self._dismiss(client, _TOO_LONG)
+
+    def _dismiss(self, client: Client, last_words: bytes) -> None:
+        """Hear no more of a client, and close when it has read the last words."""
+        client.leaving = True
+        client.incoming.clear()
+        self.put(client, last_words)
+
+    def _flush(self, client: Client) -> None:
+        try:
+            while client.outgoing:
+                sent = client.connection.send(client.outgoing[:CHUNK])
+                del client.outgoing[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(client)
+            return
+        done = client.leaving and not client.outgoing
+        if done or len(client.outgoing) > MAX_OUTGOING:
+            self._drop(client)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.outgoing else 0)
+        self._selector.modify(client.connection, wanted, client)
+
+    def _deliver(self) -> None:
+        while self._outbox:
+            client, line, answers = self._outbox.popleft()
+            client.waiting -= answers
+            self.put(client, line)
+
+    def _drop(self, client: Client) -> None:
+        if client.gone:
+            return
+        client.gone = True
+        self._clients.remove(client)
+        self._selector.unregister(client.connection)
+        client.connection.close()
+
+
+def _say_and_close(connection: socket.socket, line: bytes) -> None:
+    try:
+        connection.send(line)
+    except OSError:
+        pass
+    connection.close()
