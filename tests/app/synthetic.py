@@ -25,8 +25,11 @@ LENET = (
     ("fc2", "Linear", 10, 5_010, (28, 28), ()),
 )
 DIGITS = tuple("0123456789")
-LOG = tuple(f"step {step:5d}  loss {2.3 / (1 + step / 60):.4f}  test loss {2.0 / (1 + step / 50):.4f}  "
-            f"accuracy {100 - 90 / (1 + step / 40):.2f}%" for step in range(100, 1300, 100))
+LOG = tuple(
+    f"step {step:5d}  loss {2.3 / (1 + step / 60):.4f}  test loss {2.0 / (1 + step / 50):.4f}  "
+    f"accuracy {100 - 90 / (1 + step / 40):.2f}%"
+    for step in range(100, 1300, 100)
+)
 
 
 def infos(shapes=LENET) -> tuple[LayerInfo, ...]:
@@ -93,14 +96,23 @@ def curves(step: int, seed: int) -> dict[str, Series]:
 
 def snapshot(layers: tuple[LayerInfo, ...] = infos(), step: int = 1203, seed: int = 1, **status) -> Snapshot:
     told = Status(RunState.TRAINING, step, step / 157, 84.2, 0.012, 0.02, step // 8, 8, 0.1234, 0.971, "cpu")
-    return Snapshot("lenet-mnist", 1, step, layers, DIGITS, replace(told, **status), arrays(layers, step, seed),
-                    curves(step, seed))
+    return Snapshot(
+        "lenet-mnist", 1, step, layers, DIGITS, replace(told, **status), arrays(layers, step, seed), curves(step, seed)
+    )
 
 
 def without_numbers(layers: tuple[LayerInfo, ...] = infos()) -> Snapshot:
     """A snapshot in which everything that may be NaN is."""
     made = snapshot(layers)
-    for name in ("histogram", "histogram_before", "undetected", "undetected_before", "stability", "maximum", "frequency"):
+    for name in (
+        "histogram",
+        "histogram_before",
+        "undetected",
+        "undetected_before",
+        "stability",
+        "maximum",
+        "frequency",
+    ):
         made.arrays[name][:] = np.nan
     made.arrays["nan"][:], made.arrays["nonfinite_since"][:] = 412, 1203
     nothing = {name: replace(s, value=s.value * np.nan, nonfinite=s.nonfinite + 1) for name, s in made.series.items()}

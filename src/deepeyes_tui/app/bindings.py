@@ -128,7 +128,9 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("range", ("v",), "v", "start / end a range of marked filters", Group.MARK, _filters, "v range"),
     Binding("mark_all", ("a",), "a", "mark all filters of the layer", Group.MARK, _filters),
     Binding("escape", ("escape",), "Esc", "clear the marks, one level up", Group.MARK),
-    Binding("search", ("/",), "/", "search: part of a layer's name, or a filter as 17 or conv2:17", Group.MARK, _layers),
+    Binding(
+        "search", ("/",), "/", "search: part of a layer's name, or a filter as 17 or conv2:17", Group.MARK, _layers
+    ),
     Binding("next_match", ("n",), "n", "next match", Group.MARK, _searched, "n N match"),
     Binding("previous_match", ("N",), "N", "previous match", Group.MARK, _searched),
     Binding("pause", ("P",), "P", "pause / resume training", Group.TRAIN, _steer, "P pause"),

@@ -13,8 +13,6 @@ from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.selection import Selection
 from deepeyes_tui.link.snapshot import LayerStatistics, RunState, Snapshot
 
-ENDED = (RunState.FINISHED, RunState.STOPPED, RunState.FAILED)
-
 
 class Quantity(StrEnum):
     """What a cell of the heatmap shows."""
@@ -36,6 +34,7 @@ class LayerOrder(StrEnum):
 class Question:
     """Something to be answered with one key in the status row: key -> what the answer is called."""
 
+    id: str
     text: str
     answers: tuple[tuple[str, str], ...] = (("y", "yes"), ("n", "no"))
 
@@ -77,7 +76,6 @@ class Scene:
     glyphs: Glyphs = Glyphs.BRAILLE
     colour: bool = True
     readonly: bool = False
-    clock: Callable[[], float] | None = None
 
     def with_desk(self, **changes: object) -> Scene:
         """Return the scene with some things shown otherwise."""
@@ -87,6 +85,11 @@ class Scene:
     def ascii(self) -> bool:
         """Whether nothing but ASCII may be drawn."""
         return self.glyphs is Glyphs.ASCII
+
+    @property
+    def paused(self) -> bool:
+        """Whether the training waits."""
+        return self.snapshot is not None and self.snapshot.status.state is RunState.PAUSED
 
     @property
     def layers(self) -> int:

@@ -1,4 +1,4 @@
-"""What must be known of the terminal before textual is imported: colours, glyphs, how often to draw. No textual here."""
+"""What must be known of the terminal before textual is imported: colours, glyphs, how often to draw."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Terminal:
 def prepare(
     color: str,
     glyphs: str,
-    max_kbps: float | None,
+    max_kbps: float,
     environ: MutableMapping[str, str],
 ) -> Terminal:
-    """Decide how to draw, and leave in `environ` what textual reads when it is imported."""
+    """Decide how to draw, and leave in `environ` what textual reads on import. `max_kbps` 0: as it sees fit."""
     remote = is_remote(environ)
     terminal = Terminal(
         depth=color_depth(color, environ),
         glyphs=glyph_set(glyphs, locale.getencoding()),
         rate=REMOTE_RATE if remote else LOCAL_RATE,
-        kbps=max_kbps if max_kbps is not None else (REMOTE_KBPS if remote else 0.0),
+        kbps=max_kbps or (REMOTE_KBPS if remote else 0.0),
         asks="TMUX" not in environ and "STY" not in environ,
     )
     environ["TEXTUAL_COLOR_SYSTEM"] = COLOR_SYSTEMS[terminal.depth]
-    environ.setdefault("TEXTUAL_FPS", "15" if remote else "30")
+    environ.setdefault("TEXTUAL_FPS", "30" if remote else "60")
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.pop("TEXTUAL_THEME", None)
     environ.pop("NO_COLOR", None)
@@ -90,6 +90,6 @@ def is_remote(environ: Mapping[str, str]) -> bool:
 
 def detect() -> str:
     """Return what was found out, in one line, for `deepeyes doctor`."""
-    found = prepare("auto", "auto", None, dict(os.environ))
+    found = prepare("auto", "auto", 0, dict(os.environ))
     limit = f"{found.kbps:g} kB/s" if found.kbps else "no limit"
     return f"colours {found.depth}, glyphs {found.glyphs}, {found.rate:g} pictures a second, {limit}"

@@ -21,7 +21,7 @@ Piece = tuple[str, int] | tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """`draw(scene, width, height)` its body, `facts` for the right end of its title rule, `text` all of it as a table."""
+    """`draw(scene, width, height)` its body, `facts` for the right of its title rule, `text` all of it as a table."""
 
     name: PaneName
     draw: Draw
@@ -48,7 +48,8 @@ def sentence(width: int, height: int, text: str, ink: int = Ink.MUTED) -> Canvas
 
 def wrapped(text: str, width: int) -> list[str]:
     """Return a text in lines of at most `width` cells, broken between words where that is possible."""
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in text.split(" "):
         while cell_len(word) > width:
             room = width - cell_len(line) - (1 if line else 0)
@@ -111,8 +112,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return rows as text in aligned columns, the first to the left, the others to the right."""
     lines = [heads, *rows]
     widths = [max(cell_len(line[i]) for line in lines) for i in range(len(heads))]
-    return "\n".join("  ".join(_aligned(cell, w, not i) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
-                     .rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(_aligned(cell, w, not i) for i, (cell, w) in enumerate(zip(line, widths, strict=True))).rstrip()
+        for line in lines
+    )
 
 
 def _aligned(text: str, width: int, left: bool) -> str:

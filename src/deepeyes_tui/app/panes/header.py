@@ -25,7 +25,7 @@ SIGNS = {
     RunState.PAUSED: ("‖", "=", Ink.WARNING),
     RunState.FINISHED: ("■", "#", Ink.ACCENT),
     RunState.STOPPED: ("■", "#", Ink.ACCENT),
-    RunState.FAILED: ("×", "x", Ink.ERROR),
+    RunState.FAILED: ("✗", "x", Ink.ERROR),
 }
 
 
@@ -57,7 +57,7 @@ def header_text(scene: Scene) -> str:
 def _spread(canvas: Canvas, row: int, scene: Scene, status: Status, items: list[Item]) -> None:
     """Write run and state at the left, as many items as fit at the right."""
     run = printable(scene.run, RUN_WIDTH, scene.ascii)
-    sign, plain, ink = SIGNS[RunState.FAILED if scene.failed else status.state]
+    sign, plain, ink = SIGNS[_state(scene, status)]
     column = write(canvas, row, 1, [(run, Ink.TITLE, Look.BOLD)]) + GAP
     column = write(canvas, row, column, [(plain if scene.ascii else sign, ink)]) + 1
     least = min(cell_len(scene.sentence), max(canvas.width - column - 2, 12) // 2)
@@ -67,6 +67,13 @@ def _spread(canvas: Canvas, row: int, scene: Scene, status: Status, items: list[
     said = printable(scene.sentence, max(at - column - GAP, 0), scene.ascii)
     write(canvas, row, column, [(said, ink if scene.failed else Ink.DEFAULT)])
     _flow(canvas, row, at, canvas.width, items)
+
+
+def _state(scene: Scene, status: Status) -> RunState:
+    if scene.failed:
+        return RunState.FAILED
+    over = status.state in (RunState.FINISHED, RunState.STOPPED)
+    return RunState.FINISHED if scene.ended and not over else status.state
 
 
 def _progress(scene: Scene, status: Status) -> list[Item]:

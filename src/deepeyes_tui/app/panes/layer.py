@@ -105,7 +105,7 @@ def info_words(info: LayerInfo, ascii: bool = False) -> list[str]:
 
 
 def _extent(shape: tuple[int, ...], ascii: bool) -> str:
-    return ("x" if ascii else "×").join(map(str, shape))
+    return ("x" if ascii else "\u00d7").join(map(str, shape))
 
 
 def _facts(scene: Scene) -> str:

@@ -13,7 +13,7 @@ from deepeyes_tui.app.panes.base import Pane, sentence, table, window, write
 from deepeyes_tui.app.panes.words import findings, layer_name, nonfinite_words
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
-from deepeyes_tui.app.plots.numbers import percent, printable, short
+from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
 from deepeyes_tui.app.plots.sparkline import sparkline
 from deepeyes_tui.app.scene import LayerOrder, Scene, layer_order
 from deepeyes_tui.link.snapshot import STABLE_BELOW, LayerStatistics
@@ -51,7 +51,7 @@ def _history(scene: Scene, layer: LayerStatistics) -> Cell:
 
 def _since(scene: Scene, layer: LayerStatistics) -> Cell:
     if layer.stable_since is None:
-        return "-" if scene.ascii else "–", Ink.MUTED
+        return unknown(scene.ascii), Ink.MUTED
     text = f"{layer.stable_since:,}"
     return text if len(text) <= 9 else short(layer.stable_since), Ink.GOOD
 
@@ -103,17 +103,30 @@ def draw_layers(scene: Scene, width: int, height: int) -> Canvas:
         return sentence(width, height, _why_nothing(scene))
     canvas = Canvas(width, height)
     words = _said(scene, width) if height >= 8 else []
-    order = layer_order(scene)
-    position = order.index(scene.selection.layer)
+    order, seen = seen_rows(scene, height, len(words))
     longest = max(len(info.name) for info in scene.snapshot.layers)
     name_width, columns = shown_columns(width, longest)
     _heads(canvas, scene, name_width, columns)
-    room = height - 1 - (len(words) + 1 if words else 0)
-    for row, place in enumerate(window(position, len(order), room), 1):
+    for row, place in enumerate(seen, 1):
         _row(canvas, row, scene, order[place], name_width, columns)
     for row, pieces in enumerate(words, height - len(words)):
         write(canvas, row, 1, pieces)
     return canvas
+
+
+def seen_rows(scene: Scene, height: int, words: int) -> tuple[list[int], range]:
+    """Return the layers in the list's order, and the places of those that are seen."""
+    order = layer_order(scene)
+    room = height - 1 - (words + 1 if words else 0)
+    return order, window(order.index(scene.selection.layer), len(order), room)
+
+
+def layer_at(scene: Scene, width: int, height: int, row: int) -> int | None:
+    """Return the layer in a row of the list, if there is one."""
+    if not scene.layers:
+        return None
+    order, seen = seen_rows(scene, height, len(_said(scene, width)) if height >= 8 else 0)
+    return order[seen[row - 1]] if 1 <= row <= len(seen) else None
 
 
 def _why_nothing(scene: Scene) -> str:
@@ -175,7 +188,7 @@ def _said(scene: Scene, width: int) -> list[list[tuple[str, int]]]:
 def _facts(scene: Scene) -> str:
     if scene.snapshot is None or not scene.layers:
         return ""
-    stable = int(np.count_nonzero(scene.snapshot.arrays["stable_since"] >= 0))
+    stable = int(np.count_nonzero(np.asarray(scene.snapshot.arrays["stable_since"], np.int64) >= 0))
     order = scene.desk.layer_order
     by = "" if order is LayerOrder.NETWORK else f", by {order}"
     return f"{stable} of {scene.layers} stable{by}"

@@ -16,7 +16,7 @@ from deepeyes_tui.app.plots.numbers import percent, short
 from deepeyes_tui.app.scene import Scene
 
 GAP = 2
-LEAST_WIDTH, LEAST_HEIGHT = 34, 5
+LEAST_WIDTH, LEAST_HEIGHT = 26, 5
 MOST_HEIGHT = 12
 AXIS_FROM = 5
 
@@ -58,15 +58,18 @@ def grid(width: int, height: int, layers: int, focus: int) -> Grid:
     )
 
 
+def shape_of(scene: Scene, width: int, height: int) -> Grid:
+    """Return the layout in a pane of this size; the last row is left for the page's number if there are several."""
+    shape = grid(width, height, scene.layers, scene.selection.layer)
+    return shape if shape.pages < 2 else grid(width, max(height - 1, 1), scene.layers, scene.selection.layer)
+
+
 def draw_perplexities(scene: Scene, width: int, height: int) -> Canvas:
     """Draw one page of the multiples."""
     if scene.snapshot is None or not scene.layers:
         return sentence(width, height, scene.sentence if scene.snapshot is None else "no layers")
-    canvas = Canvas(width, height)
-    many = scene.layers * LEAST_HEIGHT > height
-    shape = grid(width, height, scene.layers, scene.selection.layer)
-    if shape.pages > 1 and many and height > LEAST_HEIGHT:
-        shape = grid(width, height - 1, scene.layers, scene.selection.layer)
+    canvas, shape = Canvas(width, height), shape_of(scene, width, height)
+    if shape.pages > 1:
         canvas.text(height - 1, 1, f"page {shape.page + 1} of {shape.pages}", Ink.MUTED)
     first = shape.page * shape.per_page
     for place in range(min(shape.per_page, scene.layers - first)):
@@ -74,6 +77,16 @@ def draw_perplexities(scene: Scene, width: int, height: int) -> Canvas:
         tile = _tile(scene, first + place, shape.width, shape.height - (shape.rows > 1 and shape.height > LEAST_HEIGHT))
         canvas.paste(tile, row * shape.height, column * (shape.width + GAP))
     return canvas
+
+
+def tile_at(scene: Scene, width: int, height: int, row: int, column: int) -> int | None:
+    """Return the layer whose histogram stands at a cell, if there is one."""
+    if not scene.layers:
+        return None
+    shape = shape_of(scene, width, height)
+    across, down = column // (shape.width + GAP), row // shape.height
+    index = shape.page * shape.per_page + down * shape.columns + across
+    return index if across < shape.columns and down < shape.rows and index < scene.layers else None
 
 
 def _tile(scene: Scene, index: int, width: int, height: int) -> Canvas:
@@ -122,8 +135,8 @@ def perplexities_text(scene: Scene) -> str:
         layer = scene.snapshot.layer(index)
         bins = [percent(share) for share in layer.histogram.tolist()]
         rows.append([layer_name(scene, index), short(mean_perplexity(layer)), percent(layer.undetected), *bins])
-    bins = len(scene.snapshot.layer(0).histogram)
-    return table(("layer", "mean", "undetected", *(f"bin {i + 1}" for i in range(bins))), rows)
+    count = len(scene.snapshot.layer(0).histogram)
+    return table(("layer", "mean", "undetected", *(f"bin {i + 1}" for i in range(count))), rows)
 
 
 PANE = Pane(PaneName.PERPLEXITY, draw_perplexities, _facts, perplexities_text)

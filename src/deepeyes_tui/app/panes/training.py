@@ -45,7 +45,7 @@ def quantities(scene: Scene) -> list[str]:
     """Return what curves there are, training and validation under one name: loss first, then accuracy."""
     series = scene.snapshot.series if scene.snapshot else {}
     names = dict.fromkeys(name.removeprefix(VALIDATION) for name in series)
-    return sorted(names, key=lambda name: ({"loss": 0, "accuracy": 1}.get(name, 2)))
+    return sorted(names, key=lambda name: {"loss": 0, "accuracy": 1}.get(name, 2))
 
 
 def _why_nothing(scene: Scene) -> str:

@@ -1,0 +1,88 @@
+"""The command palette: everything in the table of keys that has a meaning without a place, themes, and every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from rich.text import Text
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+
+from deepeyes_tui.app.bindings import PANES, Group, applicable
+from deepeyes_tui.app.moves import to_layer, to_pane
+from deepeyes_tui.app.panes.words import layer_name
+from deepeyes_tui.app.themes import usable
+
+if TYPE_CHECKING:
+    from deepeyes_tui.app.viewer import Viewer
+
+MOST_LAYERS_AT_FIRST = 12
+PLACELESS = (
+    "full",
+    "freeze",
+    "quantity",
+    "sort",
+    "reverse",
+    "mark_all",
+    "pause",
+    "reset",
+    "copy",
+    "write",
+    "help",
+    "leave",
+)
+
+Entry = tuple[str, str, Callable[[], object]]
+"""What it is called, more about it, what it does."""
+
+
+class Commands(Provider):
+    """Our commands, as they apply now."""
+
+    async def discover(self) -> Hits:
+        """Yield everything but most of the layers of a large network."""
+        for title, more, act in list(entries(self._viewer))[: len(PLACELESS) + len(PANES) + MOST_LAYERS_AT_FIRST]:
+            yield DiscoveryHit(Text(title), act, title, more)
+
+    async def search(self, query: str) -> Hits:
+        """Yield what matches."""
+        matcher = self.matcher(query)
+        for title, more, act in entries(self._viewer):
+            if (score := matcher.match(title)) > 0:
+                yield Hit(score, Text(title), act, title, more)
+
+    @property
+    def _viewer(self) -> Viewer:
+        return cast("Viewer", self.app)
+
+
+def entries(viewer: Viewer) -> Iterator[Entry]:
+    """Yield the commands that apply now."""
+    scene = viewer.scene
+    for binding in applicable(scene.context):
+        if binding.id in PLACELESS:
+            name = "resume training" if binding.id == "pause" and scene.paused else binding.does
+            name = "pause training" if binding.id == "pause" and not scene.paused else name
+            yield name, f"{binding.group}, key {binding.shown}", partial(viewer.do, binding.id)
+    if scene.context.live and not scene.readonly:
+        yield "stop training (asks)", str(Group.TRAIN), viewer.ask_to_stop
+    for theme in usable(viewer.depth):
+        yield f"theme: {theme}", str(Group.LOOK), partial(viewer.use_theme, theme)
+    for number, pane in enumerate(PANES, 1):
+        yield f"go to {pane}", f"{Group.LOOK}, key {number}", partial(_go_to_pane, viewer, number)
+    for index in range(scene.layers):
+        yield f"layer {layer_name(scene, index, 60)}", str(Group.MOVE), partial(_go_to_layer, viewer, index)
+
+
+def _go_to_pane(viewer: Viewer, number: int) -> None:
+    viewer.scene = to_pane(viewer.scene, PANES[number - 1])
+
+
+def _go_to_layer(viewer: Viewer, index: int) -> None:
+    viewer.scene = to_layer(viewer.scene, index)
+
+
+def open_palette(viewer: Viewer) -> None:
+    """Open the palette over the screen."""
+    viewer.push_screen(CommandPalette(providers=[Commands], placeholder="Search for commands and layers"))

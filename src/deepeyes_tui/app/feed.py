@@ -1,0 +1,112 @@
+"""One thread reads board and log and keeps the latest: what comes faster than it is taken is never shown."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.app.selection import fit
+from deepeyes_tui.link.watcher import Condition, LogFollower, RunView, Watcher
+
+if TYPE_CHECKING:
+    from deepeyes_tui.link.launch import Launched
+    from deepeyes_tui.link.runs import Run
+
+KEPT_LINES = 5000
+BROKEN = (Condition.FAILED, Condition.GONE, Condition.UNREADABLE)
+Poll = Callable[[], RunView | None]
+ReadLines = Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class News:
+    """The latest of a run. Two of the same `number` show the same."""
+
+    number: int = 0
+    view: RunView | None = None
+    log: tuple[str, ...] = ()
+
+
+class Feed:
+    """Reads `rate` times a second until it is stopped; errors of reading are the sources' own to turn into words."""
+
+    def __init__(self, poll: Poll, read_lines: ReadLines, rate: float) -> None:
+        self._poll, self._read_lines = poll, read_lines
+        self._interval = 1 / rate
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._latest = News()
+        self._first = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="deepeyes-feed", daemon=True)
+
+    @property
+    def latest(self) -> News:
+        """What was read last."""
+        return self._latest
+
+    def start(self) -> Feed:
+        """Begin to read."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop reading, soon."""
+        self._stop.set()
+
+    def wait_for_snapshot(self, seconds: float) -> News:
+        """Return the latest once there is a snapshot in it, or what there is after some time."""
+        self._first.wait(seconds)
+        return self._latest
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.read()
+            self._stop.wait(self._interval if self._first.is_set() else min(self._interval, 0.05))
+
+    def read(self) -> None:
+        """Read once; keep what is new."""
+        view, lines = self._poll(), list(self._read_lines())
+        if view is None and not lines:
+            return
+        before = self._latest
+        self._lines.extend(lines)
+        log = tuple(self._lines) if lines else before.log
+        self._latest = News(before.number + 1, view or before.view, log)
+        if view is not None and (view.snapshot is not None or view.condition.is_over):
+            self._first.set()
+
+
+def open_feed(run: Run, launched: Launched | None, rate: float) -> Feed:
+    """Return a feed of a run; a process that this viewer started is waited for when it ends."""
+    watcher, log = Watcher(run), LogFollower(run.log)
+
+    def poll() -> RunView | None:
+        if launched is not None:
+            launched.poll()
+        return watcher.poll()
+
+    return Feed(poll, log.read_new, rate)
+
+
+def shown(scene: Scene, news: News) -> Scene:
+    """Return the scene with the latest of the run in it."""
+    view = news.view
+    if view is None:
+        return replace(scene, log=news.log)
+    snapshot = view.snapshot or scene.snapshot
+    selection = scene.selection
+    if snapshot is not None and snapshot is not scene.snapshot:
+        selection = fit(selection, tuple(info.filters for info in snapshot.layers))
+    return replace(
+        scene,
+        snapshot=snapshot,
+        sentence=view.sentence,
+        ended=view.condition.is_over,
+        failed=view.condition in BROKEN,
+        log=news.log,
+        selection=selection,
+    )

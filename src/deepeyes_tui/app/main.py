@@ -1,0 +1,99 @@
+"""Showing a run: in the terminal until it is left, or one picture of it on standard output."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+
+from deepeyes_tui.app.terminal import prepare
+from deepeyes_tui.link.launch import Launched
+from deepeyes_tui.link.runs import Run, is_live
+from deepeyes_tui.link.settings import ViewOptions
+
+FIRST_PICTURE = 5.0
+"""Seconds that `--once` waits for something to show."""
+AFTER_STOP = 10.0
+"""Seconds to wait for a training that was told to stop, to pass its exit status on."""
+
+
+def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) -> int:
+    """Show a run until the user leaves. Returns the script's exit status if this viewer started it and it has ended."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("deepeyes: the viewer needs a terminal; use --once for one picture, or --headless", file=sys.stderr)
+        return 1
+    terminal = prepare(options.color, options.glyphs, options.max_kbps, os.environ)
+    # The first snapshot is read while textual is imported.
+    from deepeyes_tui.app.feed import open_feed
+
+    feed = open_feed(run, launched, terminal.rate).start()
+    from deepeyes_tui.app.plots.palette import Theme
+    from deepeyes_tui.app.viewer import Setting, Viewer
+
+    setting = Setting(
+        run=run.name,
+        feed=feed,
+        terminal=terminal,
+        control=run.control,
+        folder=run.folder,
+        theme=Theme(options.theme),
+        readonly=options.readonly,
+        owner=launched is not None,
+    )
+    app = Viewer(setting)
+    app.run()
+    feed.stop()
+    status = _script_status(launched, told_to_stop=app.stopping)
+    _say_how_to_come_back(run, launched)
+    return app.return_code or status
+
+
+def _script_status(launched: Launched | None, told_to_stop: bool) -> int:
+    if launched is None:
+        return 0
+    status = launched.wait(AFTER_STOP) if told_to_stop else launched.poll()
+    if status is None:
+        return 0
+    return status if status >= 0 else 128 - status
+
+
+def _say_how_to_come_back(run: Run, launched: Launched | None) -> None:
+    ended = launched is not None and launched.poll() is not None
+    if ended or not is_live(run):
+        print(f"{run.name} has ended; its log: {run.log}")
+    else:
+        print(f"{run.name} goes on. Come back with: deepeyes attach {run.name}")
+
+
+def print_once(run: Run, *, options: ViewOptions) -> int:
+    """Print one picture of a run, in colour where standard output is a terminal or `--color` asks for it."""
+    asked = options.color != "auto"
+    color = options.color if asked or sys.stdout.isatty() else "none"
+    terminal = prepare(color, options.glyphs, options.max_kbps, os.environ)
+    from deepeyes_tui.app.feed import open_feed, shown
+
+    feed = open_feed(run, None, terminal.rate).start()
+    news = feed.wait_for_snapshot(FIRST_PICTURE)
+    feed.stop()
+    from deepeyes_tui.app.plots.glyphs import Glyphs
+    from deepeyes_tui.app.scene import Scene
+
+    glyphs, colour = Glyphs(terminal.glyphs), terminal.depth != "none"
+    scene = Scene(run=run.name, glyphs=glyphs, colour=colour, readonly=options.readonly)
+    size = options.size or shutil.get_terminal_size((120, 40))
+    from deepeyes_tui.app.still import still
+
+    plain = not asked and not sys.stdout.isatty()
+    _print(still(shown(scene, news), (size[0], size[1]), terminal, options.theme, plain), sys.stdout.write)
+    if news.view is None or news.view.snapshot is None:
+        reason = news.view.sentence if news.view else "nothing is known of it yet"
+        print(f"deepeyes: {run.name}: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print(text: str, write: Callable[[str], object]) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.flush()

@@ -1,0 +1,210 @@
+"""What keys do that change nothing but the scene: pure functions, by the id of their binding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+
+import numpy as np
+
+from deepeyes_tui.app import selection as select
+from deepeyes_tui.app.bindings import PANES, PaneName
+from deepeyes_tui.app.panes.filters import in_range, map_layout
+from deepeyes_tui.app.panes.help import help_lines
+from deepeyes_tui.app.panes.perplexities import shape_of
+from deepeyes_tui.app.scene import Scene, filter_order, layer_order
+from deepeyes_tui.app.search import next_match
+
+FAR = 10**9
+Named = TypeVar("Named", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The size of the body of the pane in focus."""
+
+    width: int = 80
+    height: int = 20
+
+
+Move = Callable[[Scene, Room], Scene]
+
+
+def _vertical(rows: int, page: bool = False) -> Move:
+    """Return a move down (or up) by rows, or by pages, in whatever pane has the focus."""
+
+    def move(scene: Scene, room: Room) -> Scene:
+        step = rows * max(room.height - 2, 1) if page else rows
+        focus = scene.desk.focus
+        if scene.desk.help:
+            most = max(len(help_lines(scene)) - room.height, 0)
+            return scene.with_desk(help_top=min(max(scene.desk.help_top + step, 0), most))
+        if focus is PaneName.LOG:
+            return _scroll_log(scene, step, room)
+        if focus is PaneName.FILTERS:
+            return _move_cursor(scene, room, 0, step)
+        if focus is PaneName.PERPLEXITY:
+            shape = shape_of(scene, room.width, room.height)
+            return to_layer(scene, scene.selection.layer + rows * (shape.per_page if page else shape.columns))
+        return _step_layer(scene, step)
+
+    return move
+
+
+def _sideways(columns: int) -> Move:
+    def move(scene: Scene, room: Room) -> Scene:
+        if scene.desk.focus is PaneName.FILTERS:
+            return _move_cursor(scene, room, columns, 0)
+        return to_layer(scene, scene.selection.layer + columns)
+
+    return move
+
+
+def _end(sign: int) -> Move:
+    """Return a move to the first or the last of what the pane in focus shows."""
+
+    def move(scene: Scene, room: Room) -> Scene:
+        if scene.desk.focus is PaneName.LOG and not scene.desk.help:
+            return scene.with_desk(log_end=None) if sign > 0 else _scroll_log(scene, -FAR, room)
+        if scene.desk.focus is PaneName.FILTERS and not scene.desk.help:
+            return _move_cursor(scene, room, sign * FAR, 0)
+        if scene.desk.focus is PaneName.PERPLEXITY and not scene.desk.help:
+            return to_layer(scene, sign * FAR)
+        return _vertical(sign * FAR)(scene, room)
+
+    return move
+
+
+def _scroll_log(scene: Scene, step: int, room: Room) -> Scene:
+    last = len(scene.log)
+    end = (last if scene.desk.log_end is None else scene.desk.log_end) + step
+    return scene.with_desk(log_end=None if end >= last else max(end, min(room.height, last)))
+
+
+def to_layer(scene: Scene, index: int) -> Scene:
+    """Put the focus on a layer."""
+    return replace(scene, selection=select.to_layer(scene.selection, index, scene.layers))
+
+
+def _step_layer(scene: Scene, step: int) -> Scene:
+    order = layer_order(scene)
+    if not order:
+        return scene
+    place = order.index(scene.selection.layer) + step
+    return to_layer(scene, order[min(max(place, 0), len(order) - 1)])
+
+
+def _move_cursor(scene: Scene, room: Room, dx: int, dy: int) -> Scene:
+    layer = scene.layer
+    if layer is None or not layer.info.filters:
+        return scene
+    order = filter_order(scene, layer)
+    place = int(np.flatnonzero(order == scene.selection.cursor)[0])
+    layout = map_layout(scene, len(order), room.width, room.height)
+    return to_filter(scene, int(order[layout.move(place, dx, dy)]))
+
+
+def to_filter(scene: Scene, index: int) -> Scene:
+    """Put the cursor on a filter of the layer in focus."""
+    filters = scene.layer.info.filters if scene.layer else 0
+    return replace(scene, selection=select.to_filter(scene.selection, index, filters))
+
+
+def to_pane(scene: Scene, pane: PaneName) -> Scene:
+    """Put the focus on a pane."""
+    return scene.with_desk(focus=pane, help=False)
+
+
+def _tab(step: int) -> Move:
+    return lambda scene, _: to_pane(scene, PANES[(PANES.index(scene.desk.focus) + step) % len(PANES)])
+
+
+def _open(scene: Scene, _: Room) -> Scene:
+    deeper = {PaneName.LAYER: PaneName.FILTERS}
+    return to_pane(scene, deeper.get(scene.desk.focus, PaneName.LAYER))
+
+
+def _back(scene: Scene, _: Room) -> Scene:
+    outer = {PaneName.FILTERS: PaneName.LAYER, PaneName.LAYER: PaneName.LAYERS}
+    return to_pane(scene, outer.get(scene.desk.focus, PaneName.TRAINING))
+
+
+def _escape(scene: Scene, room: Room) -> Scene:
+    """Take back one thing: help, a range, marks, the full screen, the pane."""
+    desk, selection = scene.desk, scene.selection
+    if desk.help:
+        return scene.with_desk(help=False)
+    if selection.anchor is not None:
+        return replace(scene, selection=replace(selection, anchor=None))
+    if selection.marked:
+        return replace(scene, selection=select.clear(selection))
+    return scene.with_desk(full=False) if desk.full else _back(scene, room)
+
+
+def _mark(scene: Scene, _: Room) -> Scene:
+    return replace(scene, selection=select.toggle(scene.selection, [scene.selection.cursor]))
+
+
+def _mark_all(scene: Scene, _: Room) -> Scene:
+    layer = scene.layer
+    return scene if layer is None else replace(scene, selection=select.mark(scene.selection, range(layer.info.filters)))
+
+
+def _range(scene: Scene, _: Room) -> Scene:
+    layer = scene.layer
+    if layer is None or scene.selection.anchor is None:
+        return replace(scene, selection=select.begin_range(scene.selection))
+    return replace(scene, selection=select.end_range(scene.selection, in_range(scene, layer)))
+
+
+def _sort(scene: Scene, _: Room) -> Scene:
+    if scene.desk.focus is PaneName.FILTERS:
+        return scene.with_desk(by_value=not scene.desk.by_value)
+    return scene.with_desk(layer_order=_after(scene.desk.layer_order))
+
+
+def _reverse(scene: Scene, _: Room) -> Scene:
+    if scene.desk.focus is PaneName.FILTERS:
+        return scene.with_desk(filters_reversed=not scene.desk.filters_reversed)
+    return scene.with_desk(layers_reversed=not scene.desk.layers_reversed)
+
+
+def _quantity(scene: Scene, _: Room) -> Scene:
+    return scene.with_desk(quantity=_after(scene.desk.quantity))
+
+
+def _after(value: Named) -> Named:
+    members = list(type(value))
+    return members[(members.index(value) + 1) % len(members)]
+
+
+MOVES: dict[str, Move] = {
+    "down": _vertical(1),
+    "up": _vertical(-1),
+    "left": _sideways(-1),
+    "right": _sideways(1),
+    "page_down": _vertical(1, page=True),
+    "page_up": _vertical(-1, page=True),
+    "first": _end(-1),
+    "last": _end(1),
+    "previous_layer": lambda scene, _: _step_layer(scene, -1),
+    "next_layer": lambda scene, _: _step_layer(scene, 1),
+    "next_pane": _tab(1),
+    "previous_pane": _tab(-1),
+    "full": lambda scene, _: scene.with_desk(full=not scene.desk.full),
+    "open": _open,
+    "back": _back,
+    "escape": _escape,
+    "quantity": _quantity,
+    "sort": _sort,
+    "reverse": _reverse,
+    "mark": _mark,
+    "range": _range,
+    "mark_all": _mark_all,
+    "search": lambda scene, _: scene.with_desk(typing=""),
+    "next_match": lambda scene, _: next_match(scene, 1),
+    "previous_match": lambda scene, _: next_match(scene, -1),
+    "help": lambda scene, _: scene.with_desk(help=not scene.desk.help, help_top=0),
+}

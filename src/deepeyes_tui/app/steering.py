@@ -1,0 +1,76 @@
+"""Commands to the training process, and what came of them, in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepeyes_tui.app.plots.numbers import printable
+from deepeyes_tui.app.scene import Question, Scene
+from deepeyes_tui.link.control import ControlClient, ControlError
+from deepeyes_tui.link.messages import Action, Command
+
+TIMEOUT = 10.0
+
+RESET, STOP, LEAVE = "reset", "stop", "leave"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a command."""
+
+    text: str
+    ok: bool
+
+
+def refusal(scene: Scene) -> str:
+    """Say why the training cannot be steered now; nothing if it can."""
+    if scene.readonly:
+        return "this viewer is read-only: it was started with --readonly"
+    if scene.ended:
+        return "the training has ended: there is nothing to steer"
+    return "" if scene.snapshot else "the training cannot be steered before it has called deepeyes_tui.watch"
+
+
+def reset_question(scene: Scene) -> Question:
+    """Ask before the maximum activations of the layer in focus are forgotten."""
+    layer = scene.layer
+    name = printable(layer.info.name, 30, scene.ascii) if layer else ""
+    return Question(RESET, f"Forget the maximum activations of {name}?", (("y", "reset"), ("n", "keep")))
+
+
+def stop_question() -> Question:
+    """Ask before the training is stopped."""
+    return Question(STOP, "Stop the training for good?", (("y", "stop"), ("n", "go on")))
+
+
+def leave_question() -> Question:
+    """Ask what becomes of the training that this viewer started."""
+    return Question(LEAVE, "Training goes on without the viewer:", (("l", "leave it running"), ("s", "stop it")))
+
+
+def pause_command(scene: Scene) -> Command:
+    """Return the command that pauses, or resumes."""
+    return Command(Action.RESUME if scene.paused else Action.PAUSE, sender="viewer")
+
+
+def reset_command(scene: Scene) -> Command:
+    """Return the command that resets the layer in focus."""
+    return Command(Action.RESET, {"layer": scene.layer.info.name} if scene.layer else {}, sender="viewer")
+
+
+def stop_command() -> Command:
+    """Return the command that stops the training."""
+    return Command(Action.STOP, sender="viewer")
+
+
+async def send(path: Path, command: Command, timeout: float = TIMEOUT) -> Said:
+    """Send a command to the run that listens at `path`, and say what came of it."""
+    try:
+        outcome = await ControlClient(path).send_async(command, timeout)
+    except ControlError as error:
+        return Said(f"{command.action} failed: {error}", False)
+    if outcome.ok:
+        at = f" (step {outcome.step:,})" if outcome.step >= 0 else ""
+        return Said(f"{outcome.message}{at}", True)
+    return Said(f"{command.action} refused: {outcome.message}", False)

@@ -1,0 +1,333 @@
+"""The Textual app: wiring between the feed, the keys, the surface and the training process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import RenderableType
+from textual import events, work
+from textual._compositor import CompositorUpdate
+from textual.app import App, ComposeResult
+from textual.screen import Screen
+
+from deepeyes_tui.app import steering
+from deepeyes_tui.app.bindings import PANES, PaneName, find
+from deepeyes_tui.app.feed import Feed, News, shown
+from deepeyes_tui.app.keeping import view_text, write_view
+from deepeyes_tui.app.moves import MOVES, to_pane
+from deepeyes_tui.app.output import Frame
+from deepeyes_tui.app.pacing import Pacer
+from deepeyes_tui.app.plots.glyphs import Glyphs
+from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
+from deepeyes_tui.app.pointing import clicked
+from deepeyes_tui.app.prompt import pasted, typed
+from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.app.surface import Surface
+from deepeyes_tui.app.terminal import Terminal
+from deepeyes_tui.app.themes import base_style, next_theme, textual_theme, usable
+from deepeyes_tui.link.messages import Command
+
+UNFOCUSED_INTERVAL = 1.0
+"""Seconds between two pictures while the terminal says that nobody looks at it."""
+NOTE_SECONDS = 8.0
+LAST_RESORT = 3.0
+"""Seconds after a signal to end in which the screen may be restored; a dead terminal can block that for ever."""
+CURSOR_QUESTION = "\x1b[6n"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a viewer is started with. `owner`: it has started the training."""
+
+    run: str
+    feed: Feed
+    terminal: Terminal
+    control: Path
+    folder: Path
+    theme: Theme = Theme.DARK
+    readonly: bool = False
+    owner: bool = False
+    clock: Callable[[], float] = field(default=time.monotonic)
+
+
+class Viewer(App[None], inherit_bindings=False):
+    """Shows a run until it is left."""
+
+    CSS = "Screen { overflow: hidden; }"
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__()
+        self.setting = setting
+        self._taken = 0
+        self._looked_at, self._drawn_at = True, 0.0
+        self._asks_when_drawn = False
+        self.stopping = False
+        ask = self._ask_terminal if setting.terminal.asks else None
+        self.pacer = Pacer(ask, setting.terminal.kbps, setting.clock)
+        self.depth = Depth(setting.terminal.depth)
+        self.look = setting.theme if setting.theme in usable(self.depth) else Theme.ANSI
+        palette = Palette(self.look, self.depth)
+        self.surface = Surface(palette, base_style(self.look, palette))
+        self.surface.can_focus = True
+
+    @property
+    def scene(self) -> Scene:
+        """What is shown."""
+        return self.surface.scene
+
+    @scene.setter
+    def scene(self, scene: Scene) -> None:
+        self.surface.scene = scene
+
+    def compose(self) -> ComposeResult:
+        """Return the one widget."""
+        yield self.surface
+
+    def on_mount(self) -> None:
+        """Show what is known, and begin to look for more."""
+        terminal, setting = self.setting.terminal, self.setting
+        self._use_look()
+        glyphs, colour = Glyphs(terminal.glyphs), self.depth is not Depth.NONE
+        first = Scene(run=setting.run, glyphs=glyphs, colour=colour, readonly=setting.readonly)
+        self.scene = self._with_news(first, setting.feed.latest)
+        self.surface.focus()
+        self.set_interval(1 / terminal.rate, self.tick)
+        self.call_after_refresh(gc.freeze)
+        if not self.is_headless:
+            self._end_on_signals()
+
+    # New data
+
+    def tick(self) -> None:
+        """Take the latest, if there is something new and the terminal can take it."""
+        news = self.setting.feed.latest
+        if news.number == self._taken or self.scene.desk.frozen or not self.pacer.ready():
+            return
+        now = self.setting.clock()
+        if not self._looked_at and now - self._drawn_at < UNFOCUSED_INTERVAL:
+            return
+        self._drawn_at = now
+        self._asks_when_drawn = True
+        self.scene = self._with_news(self.scene, news)
+
+    def _with_news(self, scene: Scene, news: News) -> Scene:
+        self._taken = news.number
+        after = shown(scene, news)
+        # The last lines of the log say why.
+        return to_pane(after, PaneName.LOG) if after.failed and not scene.failed and after.log else after
+
+    def _ask_terminal(self) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(CURSOR_QUESTION)
+
+    def on_cursor_position(self, _: events.CursorPosition) -> None:
+        """The terminal has drawn everything that was sent."""
+        self.pacer.answered()
+
+    def on_app_blur(self) -> None:
+        """Draw less often: nobody looks."""
+        self._looked_at = False
+
+    def on_app_focus(self) -> None:
+        """Draw as often as usual."""
+        self._looked_at = True
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            system = self.console._color_system if self.depth is not Depth.NONE else None
+            renderable = Frame(renderable, system, self.pacer.bucket.spend)
+        super()._display(screen, renderable)
+        if self._asks_when_drawn and renderable is not None and not self.is_headless:
+            self._asks_when_drawn = False
+            self.pacer.sent()
+
+    # Keys
+
+    def on_key(self, event: events.Key) -> None:
+        """Do what a key means now."""
+        if isinstance(self.focused, Surface):
+            event.stop()
+            event.prevent_default()
+            self.press(event.key, event.character)
+
+    def press(self, key: str, character: str | None) -> None:
+        """Do what a key means now."""
+        if self.scene.desk.note:
+            self.scene = self.scene.with_desk(note="")
+        desk = self.scene.desk
+        if desk.question is not None:
+            self._answer(key, character)
+        elif desk.typing is not None:
+            self.scene = typed(self.scene, key, character)
+        elif (binding := find(key, character, self.scene.context)) is not None:
+            self.do(binding.id, key)
+
+    def do(self, action: str, key: str = "") -> None:
+        """Do one thing of the table of keys."""
+        if action in MOVES:
+            self.scene = MOVES[action](self.scene, self.surface.room)
+        elif action == "pane":
+            self.scene = to_pane(self.scene, PANES[int(key) - 1])
+        else:
+            self.effects[action]()
+
+    @property
+    def effects(self) -> dict[str, Callable[[], object]]:
+        """What keys do beyond the scene, by the id of their binding."""
+        return {
+            "freeze": self._freeze,
+            "theme": self._next_theme,
+            "pause": lambda: self._steer(steering.pause_command(self.scene)),
+            "reset": lambda: self._ask(steering.RESET),
+            "copy": self._copy,
+            "write": self._write,
+            "palette": self._open_palette,
+            "redraw": lambda: self.refresh(repaint=True),
+            "leave": self._leave,
+        }
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Put a pasted text into the search line."""
+        if self.scene.desk.typing is not None:
+            self.scene = pasted(self.scene, event.text)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the focus on what is under the mouse."""
+        arrangement = self.surface.arrangement
+        if arrangement is not None and isinstance(self.focused, Surface):
+            self.scene = clicked(self.scene, arrangement, event.screen_x, event.screen_y)
+
+    def on_mouse_scroll_down(self) -> None:
+        """Scroll as `j` does."""
+        self.do("down")
+
+    def on_mouse_scroll_up(self) -> None:
+        """Scroll as `k` does."""
+        self.do("up")
+
+    # The training
+
+    def _ask(self, question: str) -> None:
+        said = steering.refusal(self.scene)
+        if said:
+            self.say(said, error=True)
+            return
+        asked = steering.reset_question(self.scene) if question == steering.RESET else steering.stop_question()
+        self.scene = self.scene.with_desk(question=asked)
+
+    def ask_to_stop(self) -> None:
+        """Ask before the training is stopped."""
+        self._ask(steering.STOP)
+
+    def _answer(self, key: str, character: str | None) -> None:
+        question = self.scene.desk.question
+        assert question is not None
+        known = [answer for answer, _ in question.answers]
+        if key not in (*known, "escape", "q", "ctrl+c") and character not in known:
+            return
+        self.scene = self.scene.with_desk(question=None)
+        match question.id, key:
+            case steering.RESET, "y":
+                self._steer(steering.reset_command(self.scene))
+            case steering.STOP, "y":
+                self._steer(steering.stop_command())
+            case steering.LEAVE, "l":
+                self.exit()
+            case steering.LEAVE, "s":
+                self.stopping = True
+                self._steer(steering.stop_command(), then_exit=True)
+
+    def _steer(self, command: Command, then_exit: bool = False) -> None:
+        said = steering.refusal(self.scene)
+        if said:
+            self.say(said, error=True)
+        else:
+            self.say(f"{command.action}: sent, waiting for the next step")
+            self._send(command, then_exit)
+
+    @work(group="steering")
+    async def _send(self, command: Command, then_exit: bool) -> None:
+        said = await steering.send(self.setting.control, command)
+        self.say(said.text, error=not said.ok)
+        if then_exit and said.ok:
+            self.exit()
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Show a sentence in the status row, until a key is pressed or some time has passed."""
+        self.scene = self.scene.with_desk(note=text, note_is_error=error)
+        self.set_timer(NOTE_SECONDS, lambda: self._unsay(text))
+
+    def _unsay(self, text: str) -> None:
+        if self.scene.desk.note == text:
+            self.scene = self.scene.with_desk(note="")
+
+    # The picture
+
+    def _freeze(self) -> None:
+        self.scene = self.scene.with_desk(frozen=not self.scene.desk.frozen)
+        self.tick()
+
+    def _next_theme(self) -> None:
+        if len(usable(self.depth)) == 1:
+            self.say("this terminal has too few colours for themes: it keeps its own")
+        else:
+            self.use_theme(next_theme(self.look, self.depth))
+
+    def use_theme(self, theme: Theme) -> None:
+        """Draw with the colours of a theme."""
+        self.look = theme
+        palette = Palette(theme, self.depth)
+        self.surface.use(palette, base_style(theme, palette))
+        self._use_look()
+
+    def _use_look(self) -> None:
+        theme = textual_theme(self.look, Palette(self.look, self.depth))
+        if theme is not None and theme.name not in self.available_themes:
+            self.register_theme(theme)
+        self.theme = theme.name if theme is not None else "ansi-dark"
+
+    def _copy(self) -> None:
+        self.copy_to_clipboard(view_text(self.scene))
+        self.say(f"{self.scene.desk.focus} copied as text (if the terminal lets programs use the clipboard)")
+
+    def _write(self) -> None:
+        folders = (self.setting.folder / "views", Path.cwd())
+        try:
+            path = write_view(self.scene, self.export_screenshot(title=""), folders, time.time())
+        except OSError as error:
+            self.say(f"the view could not be written: {error.strerror or error}", error=True)
+        else:
+            self.say(f"written: {path} and .svg beside it")
+
+    def _open_palette(self) -> None:
+        from deepeyes_tui.app.commands import open_palette
+
+        open_palette(self)
+
+    # Leaving
+
+    def _leave(self) -> None:
+        if self.setting.owner and not self.scene.ended:
+            self.scene = self.scene.with_desk(question=steering.leave_question())
+        else:
+            self.exit()
+
+    def _end_on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end_at_once, number)
+
+    def _end_at_once(self, number: int) -> None:
+        resort = threading.Timer(LAST_RESORT, os._exit, (128 + number,))
+        resort.daemon = True
+        resort.start()
+        self.exit(return_code=128 + number)
