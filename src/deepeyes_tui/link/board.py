@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 
 from deepeyes_tui.link.errors import BoardError
 from deepeyes_tui.link.layout import (
-    ARRAYS_AT,
     CHECKED_FROM,
     LATEST_AT,
-    SERIES_BYTES,
     SERIES_DTYPES,
     SERIES_POINTS,
     SERIES_SLOTS,

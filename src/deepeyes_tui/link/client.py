@@ -47,7 +47,7 @@ class ControlClient:
         except OSError as error:
             raise ControlError(_GONE) from error
 
-    async def send_async(self, command: Command, timeout: float = TIMEOUT) -> Outcome:  # noqa: ASYNC109
+    async def send_async(self, command: Command, timeout: float = TIMEOUT) -> Outcome:
         """Do as `send`, without blocking the event loop."""
         command = self._numbered(command)
         line = _line(command)

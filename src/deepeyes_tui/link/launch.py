@@ -89,11 +89,10 @@ def follow_headless(launched: Launched, *, write: Callable[[bytes], object] | No
     SIGINT and SIGTERM go on to the script; SIGHUP is ignored: a lost terminal ends nothing.
     """
     write = write or _to_stdout
-    with _forwarded(launched.process):
-        with launched.run.log.open("rb") as log:
-            while launched.wait(FOLLOW_EVERY) is None:
-                _pass_on(log.read, write)
+    with _forwarded(launched.process), launched.run.log.open("rb") as log:
+        while launched.wait(FOLLOW_EVERY) is None:
             _pass_on(log.read, write)
+        _pass_on(log.read, write)
     status = launched.process.returncode
     return status if status >= 0 else 128 - status
 

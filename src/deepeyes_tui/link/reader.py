@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from deepeyes_tui.link.errors import BoardError
 from deepeyes_tui.link.layout import (
-    ARRAYS_AT,
     CHECKED_FROM,
     HEADER_ROOM,
     LATEST_AT,
@@ -24,8 +23,8 @@ from deepeyes_tui.link.layout import (
     SERIES_SLOTS,
     SLOT,
     SLOTS,
-    SUPERSEDED_AT,
     STATUS_ROOM,
+    SUPERSEDED_AT,
     WORD,
     decode_description,
     decode_header,
