@@ -82,7 +82,8 @@ class Frame:
     def column(self, x: Float, dots: int = 1) -> NDArray[np.intp]:
         """Return the dot column of steps, from the plot's left edge."""
         last = max(self.width * dots - 1, 0)
-        return np.rint(np.clip(x / self.x_end, -1, 2) * last).astype(np.intp)
+        with np.errstate(over="ignore"):
+            return np.rint(np.clip(x / self.x_end, -1, 2) * last).astype(np.intp)
 
     def row(self, y: Float, dots: int = 1) -> NDArray[np.intp]:
         """Return the dot row of values (logarithms on a log axis), from the plot's upper edge; beyond: clipped."""
@@ -133,15 +134,15 @@ def _points(curve: Curve, log: bool) -> Points:
     x, y = (np.asarray(a, np.float64).ravel()[:size] for a in (curve.x, curve.y))
     told = np.zeros(size)
     given = np.asarray(curve.nonfinite, np.float64).ravel()[:size]
-    told[: given.size] = np.nan_to_num(given, nan=0, posinf=0, neginf=0)
+    told[: given.size] = np.clip(np.nan_to_num(given, nan=0, posinf=0, neginf=0), 0, 1e12)
     broken = ~np.isfinite(y)
-    lost = np.where(broken, np.maximum(told, 1), np.maximum(told, 0)) * np.isfinite(x)
+    lost = np.where(broken, np.maximum(told, 1), told) * np.isfinite(x)
     keep = ~broken & np.isfinite(x) & (np.abs(x) < FAR) & (np.abs(y) < FAR)
     if log:
         keep &= y > 1 / FAR
     index = np.flatnonzero(keep)
     value = np.log10(y[index]) if log else y[index]
-    return Points(curve, x[index], value, np.diff(index) == 1, x[(lost > 0)], int(min(lost.sum(), 1e15)))
+    return Points(curve, x[index], value, np.diff(index) == 1, x[lost > 0], int(lost.sum()))
 
 
 def robust_bounds(values: Float) -> Pairs:
@@ -223,7 +224,7 @@ def _y_axis(canvas: Canvas, frame: Frame, places: list[float], labels: list[str]
     canvas.glyph[rows, frame.left - 1], canvas.ink[rows, frame.left - 1] = ord(line), Ink.FAINT
     taken = frame.top + frame.height
     for place, label in zip(places, labels, strict=True):
-        row = frame.top + int(frame.row(np.array([place]))[0])
+        row = frame.top + int(frame.row(np.array([place], np.float64))[0])
         if row >= taken:
             continue
         canvas.text(row, frame.left - 1 - len(label), label, Ink.MUTED)
@@ -239,7 +240,7 @@ def _x_axis(canvas: Canvas, frame: Frame, below: int, glyphs: Glyphs) -> None:
     free = 0
     step = math.ceil(tick_step(frame.x_end, max(frame.width // 12, 1)))
     for place in ticks(0, frame.x_end, step):
-        column = frame.left + int(frame.column(np.array([place]))[0])
+        column = frame.left + int(frame.column(np.array([place], np.float64))[0])
         label = short(place, ascii=glyphs is Glyphs.ASCII)
         start = min(max(column - len(label) // 2, 0), canvas.width - len(label))
         if start < free:
