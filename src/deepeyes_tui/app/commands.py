@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 
 from deepeyes_tui.app.bindings import PANES, Group, applicable
 from deepeyes_tui.app.moves import to_layer, to_pane
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 
 MOST_LAYERS_AT_FIRST = 12
 PLACELESS = (
-    "full",
+    "pause",
+    "reset",
     "freeze",
+    "full",
     "quantity",
     "sort",
     "reverse",
     "mark_all",
-    "pause",
-    "reset",
     "copy",
     "write",
     "help",
     "leave",
 )
+"""The keys' bindings that are commands as well, the most wanted first."""
 
 Entry = tuple[str, str, Callable[[], object]]
 """What it is called, more about it, what it does."""
@@ -60,11 +61,10 @@ class Commands(Provider):
 def entries(viewer: Viewer) -> Iterator[Entry]:
     """Yield the commands that apply now."""
     scene = viewer.scene
-    for binding in applicable(scene.context):
-        if binding.id in PLACELESS:
-            name = "resume training" if binding.id == "pause" and scene.paused else binding.does
-            name = "pause training" if binding.id == "pause" and not scene.paused else name
-            yield name, f"{binding.group}, key {binding.shown}", partial(viewer.do, binding.id)
+    bindings = {binding.id: binding for binding in applicable(scene.context)}
+    for binding in filter(None, map(bindings.get, PLACELESS)):
+        name = ("resume training" if scene.paused else "pause training") if binding.id == "pause" else binding.does
+        yield name, f"{binding.group}, key {binding.shown}", partial(viewer.do, binding.id)
     if scene.context.live and not scene.readonly:
         yield "stop training (asks)", str(Group.TRAIN), viewer.ask_to_stop
     for theme in usable(viewer.depth):
@@ -83,6 +83,14 @@ def _go_to_layer(viewer: Viewer, index: int) -> None:
     viewer.scene = to_layer(viewer.scene, index)
 
 
+class Palette(CommandPalette):
+    """Textual's palette, without the glyph that few terminal fonts have."""
+
+    def on_mount(self) -> None:
+        """Put a sign before the search line."""
+        self.query_one(SearchIcon).icon = ">"
+
+
 def open_palette(viewer: Viewer) -> None:
     """Open the palette over the screen."""
-    viewer.push_screen(CommandPalette(providers=[Commands], placeholder="Search for commands and layers"))
+    viewer.push_screen(Palette(providers=[Commands], placeholder="Search for commands and layers"))

@@ -26,6 +26,7 @@ from deepeyes_tui.app.moves import MOVES, to_pane
 from deepeyes_tui.app.output import Frame
 from deepeyes_tui.app.pacing import Pacer
 from deepeyes_tui.app.plots.glyphs import Glyphs
+from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
 from deepeyes_tui.app.pointing import clicked
 from deepeyes_tui.app.prompt import pasted, typed
@@ -63,6 +64,7 @@ class Viewer(App[None], inherit_bindings=False):
 
     CSS = "Screen { overflow: hidden; }"
     ENABLE_COMMAND_PALETTE = False
+    TITLE = "deepeyes"
 
     def __init__(self, setting: Setting) -> None:
         super().__init__()
@@ -302,11 +304,17 @@ class Viewer(App[None], inherit_bindings=False):
     def _write(self) -> None:
         folders = (self.setting.folder / "views", Path.cwd())
         try:
-            path = write_view(self.scene, self.export_screenshot(title=""), folders, time.time())
+            path = write_view(self.scene, self.screen_svg(), folders, time.time())
         except OSError as error:
             self.say(f"the view could not be written: {error.strerror or error}", error=True)
         else:
             self.say(f"written: {path} and .svg beside it")
+
+    def screen_svg(self) -> str:
+        """Return a picture of the screen."""
+        svg = self.export_screenshot(title=printable(self.setting.run, 60))
+        # Some programs drop the spaces at the beginning of a text.
+        return svg.replace("<text ", '<text xml:space="preserve" ')
 
     def _open_palette(self) -> None:
         from deepeyes_tui.app.commands import open_palette

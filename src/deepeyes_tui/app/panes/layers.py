@@ -147,9 +147,10 @@ def _row(canvas: Canvas, row: int, scene: Scene, index: int, name_width: int, co
     assert scene.snapshot is not None
     layer, here = scene.snapshot.layer(index), index == scene.selection.layer
     look = Look.BOLD if here else Look.PLAIN
+    reverse = Look.REVERSE if here and scene.desk.focus is PaneName.LAYERS else Look.PLAIN
     if here:
         canvas.text(row, 0, ">" if scene.ascii else "▸", Ink.ACCENT, Look.BOLD)
-    canvas.text(row, 2, layer_name(scene, index, name_width), Ink.DEFAULT, look)
+    canvas.text(row, 2, layer_name(scene, index, name_width), Ink.DEFAULT, look | reverse)
     said = "has not run" if not layer.has_run else nonfinite_words(layer)
     column = 2 + name_width + GAP
     for shown in columns:
@@ -160,8 +161,6 @@ def _row(canvas: Canvas, row: int, scene: Scene, index: int, name_width: int, co
         column += shown.width + GAP
     if said:
         canvas.text(row, column, printable(said, canvas.width - column, scene.ascii), _said_ink(layer), look)
-    if here and scene.desk.focus is PaneName.LAYERS:
-        canvas.ground[row, :] = Ink.SELECTED
 
 
 def _said_ink(layer: LayerStatistics) -> int:

@@ -97,9 +97,8 @@ def _tile(scene: Scene, index: int, width: int, height: int) -> Canvas:
     if here:
         canvas.text(0, 0, ">" if scene.ascii else "▸", Ink.ACCENT, Look.BOLD)
     name = layer_name(scene, index, max(width - 16, 6))
-    end = canvas.text(0, 2, name, Ink.ACCENT if here else Ink.TITLE, Look.BOLD if here else Look.PLAIN)
-    if focused:
-        canvas.ground[0, :] = Ink.SELECTED
+    look = (Look.BOLD if here else Look.PLAIN) | (Look.REVERSE if focused else Look.PLAIN)
+    end = canvas.text(0, 2, name, Ink.TITLE, look)
     if not layer.has_run:
         canvas.text(1, 2, "has not run", Ink.MUTED)
         return canvas

@@ -19,6 +19,7 @@ VALIDATION = "val_"
 BESIDE_FROM = 70
 STACKED_FROM = 16
 LEAST_HEIGHT = 7
+WORDS_FROM = 48
 
 
 def draw_training(scene: Scene, width: int, height: int) -> Canvas:
@@ -55,7 +56,7 @@ def _why_nothing(scene: Scene) -> str:
 
 
 def _plot(scene: Scene, name: str, width: int, height: int) -> Canvas:
-    curves = [_curve(series, training) for series, training in _pair(scene, name)]
+    curves = [_curve(series, training, width) for series, training in _pair(scene, name)]
     step = scene.snapshot.status.step if scene.snapshot else 0
     return draw_curves(
         width,
@@ -73,9 +74,10 @@ def _pair(scene: Scene, name: str) -> list[tuple[Series, bool]]:
     return [(series[key], key == name) for key in (name, VALIDATION + name) if key in series]
 
 
-def _curve(series: Series, training: bool) -> Curve:
+def _curve(series: Series, training: bool, width: int) -> Curve:
+    words = ("training", "validation") if width >= WORDS_FROM else ("train", "val")
     return Curve(
-        name="training" if training else "validation",
+        name=words[not training],
         x=series.step,
         y=series.value,
         nonfinite=series.nonfinite,
