@@ -65,6 +65,12 @@ def test_legend_has_the_last_values():
     assert draw_curves(60, 8, curves, title="loss").lines()[0].strip() == "loss  ━ training 0.231  ▪ validation 0.245"
 
 
+def test_legend_shortens_names_before_it_drops_a_curve():
+    curves = [curve([3, 0.231]), curve([3, 0.245], Ink.VALIDATION, "validation")]
+    assert draw_curves(36, 8, curves, title="loss").lines()[0].strip() == "loss  ━ trai… 0.231  ▪ vali… 0.245"
+    assert draw_curves(24, 8, curves, title="loss").lines()[0].strip() == "loss  ━ 0.231  ▪ 0.245"
+
+
 def test_percent_and_a_fixed_range():
     text = "\n".join(draw_curves(60, 12, [curve([0.2, 0.3])], y_range=(0, 1), percent=True).lines())
     assert "100%" in text

@@ -29,6 +29,8 @@ REACH: Final = 6.0
 FEWEST: Final = 8
 DOT_EVERY: Final = 3
 """A dotted curve shows every third dot of its line."""
+NAME_LENGTHS: Final = (24, 10, 5, 0)
+"""Cells for a curve's name in the legend: the first that lets all curves in."""
 MARK_EVERY: Final = 4
 DOTS_IN: Final = np.array([number.bit_count() for number in range(256)], np.uint8)
 """Dots of a cell, by its bits."""
@@ -330,24 +332,27 @@ def _legend(canvas: Canvas, title: str, shown: Sequence[Points], glyphs: Glyphs,
     """Write title, each curve's mark, name and last value, and the count of what is not a number."""
     plain = glyphs is Glyphs.ASCII
     column = canvas.text(0, 0, printable(title, canvas.width, plain), Ink.TITLE, Look.BOLD)
-    for text, ink in _entries(shown, glyphs, percent):
+    room = canvas.width - column
+    choices = [list(_entries(shown, glyphs, percent, length)) for length in NAME_LENGTHS]
+    fitting = (entries for entries in choices if sum(len(text) + 2 for text, _ in entries) <= room)
+    for text, ink in next(fitting, choices[-1]):
         column = column + 2 if column else 0
         if column + len(text) > canvas.width:
             return
         column = canvas.text(0, column, text, ink)
 
 
-def _entries(shown: Sequence[Points], glyphs: Glyphs, percent: bool) -> Iterator[tuple[str, int]]:
+def _entries(shown: Sequence[Points], glyphs: Glyphs, percent: bool, length: int) -> Iterator[tuple[str, int]]:
+    """Return the parts of the legend with their inks, names in at most `length` cells."""
     plain = glyphs is Glyphs.ASCII
     if lost := sum(points.lost for points in shown):
         yield f"{short(lost, ascii=plain)} NaN/inf", Ink.ERROR
     for points in shown:
         curve = points.curve
-        line = "*" if plain else "━"
-        mark = _marker(curve, glyphs) if curve.dotted else line
+        mark = _marker(curve, glyphs) if curve.dotted else "*" if plain else "━"
         last = float(np.asarray(curve.y).ravel()[-1]) if np.size(curve.y) else math.nan
         value = as_percent(last, ascii=plain) if percent else short(last, ascii=plain)
-        yield f"{mark} {printable(curve.name, 24, plain)} {value}", curve.ink
+        yield " ".join(filter(None, (mark, printable(curve.name, length, plain), value))), curve.ink
 
 
 def _sentence(canvas: Canvas, row: int, text: str) -> None:
