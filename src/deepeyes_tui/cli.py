@@ -6,13 +6,15 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from deepeyes_tui._version import __version__
 from deepeyes_tui.ctl import control
-from deepeyes_tui.link.launch import Launched, LaunchError, follow_headless, start_script
+from deepeyes_tui.link.errors import LaunchError, RunError, SettingsError
+from deepeyes_tui.link.launch import Launched, follow_headless, start_script
 from deepeyes_tui.link.messages import Action
-from deepeyes_tui.link.runs import Run, RunError, clean_name, find_run, sweep
-from deepeyes_tui.link.settings import CHOICES, SettingsError, ViewOptions, load_options, parse_size
+from deepeyes_tui.link.runs import Run, clean_name, find_run, sweep
+from deepeyes_tui.link.settings import CHOICES, ViewOptions, load_options, parse_size
 
 DEMO = "deepeyes_tui.demo.train"
 
@@ -52,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(

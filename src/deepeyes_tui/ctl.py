@@ -8,9 +8,10 @@ import json
 import sys
 from typing import Any
 
-from deepeyes_tui.link.control import ControlClient, ControlError
+from deepeyes_tui.link.client import ControlClient
+from deepeyes_tui.link.errors import ControlError, RunError
 from deepeyes_tui.link.messages import Action, Command, Outcome
-from deepeyes_tui.link.runs import Run, RunError, find_run
+from deepeyes_tui.link.runs import Run, find_run
 from deepeyes_tui.listing import facts
 
 

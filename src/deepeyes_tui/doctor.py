@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deepeyes_tui._version import __version__
 from deepeyes_tui.link.control import ControlServer
-from deepeyes_tui.link.runs import live_root, runs_root
+from deepeyes_tui.link.folders import live_root, runs_folder
 
 LEAST_ROOM = 64 << 20
 OLDEST_TORCH = (2, 4)
@@ -65,7 +65,7 @@ def _gpu() -> str:
 
 
 def _places() -> Iterator[Finding]:
-    yield _writable("run folder", runs_root())
+    yield _writable("run folder", runs_folder())
     live = live_root()
     yield _writable("shared memory", live)
     room = shutil.disk_usage(_existing(live)).free

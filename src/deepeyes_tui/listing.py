@@ -7,7 +7,8 @@ import math
 import time
 from typing import Any
 
-from deepeyes_tui.link.runs import Run, list_runs, runs_root, sweep
+from deepeyes_tui.link.folders import runs_folder
+from deepeyes_tui.link.runs import Run, is_live, list_runs, sweep
 from deepeyes_tui.link.watcher import RunView, Watcher
 
 COLUMNS = ("run", "state", "step", "loss", "accuracy", "started")
@@ -20,7 +21,7 @@ def print_runs(*, as_json: bool) -> int:
     if as_json:
         print(json.dumps(known, indent=1))
     elif not known:
-        print(f"no runs yet in {runs_root()}: start one with `deepeyes demo`")
+        print(f"no runs yet in {runs_folder()}: start one with `deepeyes demo`")
     else:
         _print_table([COLUMNS, *(_row(entry) for entry in known)])
     return 0
@@ -37,7 +38,7 @@ def facts(run: Run) -> dict[str, Any]:
         "name": run.name,
         "state": str(view.condition),
         "sentence": view.sentence,
-        "live": run.is_live(),
+        "live": is_live(run),
         "step": status.step if status else 0,
         "epoch": _number(status.epoch) if status else None,
         "loss": _number(status.loss) if status else None,
@@ -45,7 +46,7 @@ def facts(run: Run) -> dict[str, Any]:
         "steps_per_second": _number(status.steps_per_second) if status else None,
         "cost": _number(status.cost) if status else None,
         "observed_steps": status.observed_steps if status else 0,
-        "started": record.started,
+        "started": record.created,
         "pid": record.pid,
         "exit_status": record.exit_status,
         "command": list(record.command),

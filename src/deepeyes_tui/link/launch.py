@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from deepeyes_tui.link.errors import LaunchError, RunError
 from deepeyes_tui.link.processes import process_start_time
-from deepeyes_tui.link.runs import ADOPT, Run, RunError, claim_run
+from deepeyes_tui.link.runs import RUN_VARIABLE, Run, claim_run
 
 FOLLOW_EVERY = 0.1
-
-
-class LaunchError(Exception):
-    """Why a script cannot be started, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ def start_script(
     _check(arguments[0], module)
     command = [sys.executable, *(["-m"] if module else []), *arguments]
     run = claim_run(name, command=command)
-    surroundings = {**os.environ, **(environment or {}), ADOPT: str(run.folder), "PYTHONUNBUFFERED": "1"}
+    surroundings = {**os.environ, **(environment or {}), RUN_VARIABLE: str(run.folder), "PYTHONUNBUFFERED": "1"}
     try:
         with run.log.open("ab") as log:
             process = subprocess.Popen(
@@ -76,7 +73,7 @@ def start_script(
                 env=surroundings,
                 start_new_session=True,
             )
-        run.update(pid=process.pid, process_started=process_start_time(process.pid))
+        run.update(pid=process.pid, process_start=process_start_time(process.pid))
     except OSError as error:
         run.remove_live(keep_board=False)
         raise RunError(f"the script cannot be started ({error.strerror or error})") from None

@@ -9,15 +9,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from deepeyes_tui.link.errors import SettingsError
+
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "color": ("auto", "truecolor", "256", "16", "none"),
     "theme": ("dark", "light", "ansi"),
     "glyphs": ("auto", "braille", "block", "ascii"),
 }
-
-
-class SettingsError(Exception):
-    """Which setting is wrong and where it came from, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

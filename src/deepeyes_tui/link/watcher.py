@@ -11,7 +11,8 @@ from enum import StrEnum
 from deepeyes_tui.link.board import BoardError, BoardReader
 from deepeyes_tui.link.log import LogFollower
 from deepeyes_tui.link.processes import process_alive
-from deepeyes_tui.link.runs import Run, RunRecord
+from deepeyes_tui.link.records import RunRecord
+from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.snapshot import RunState, Snapshot
 
 __all__ = ["Condition", "LogFollower", "RunView", "Watcher"]
@@ -103,7 +104,7 @@ class Watcher:
             return
         self._looked = now
         self._record = self._run.record()
-        alive = self._record.pid == 0 or process_alive(self._record.pid, self._record.process_started)
+        alive = self._record.pid == 0 or process_alive(self._record.pid, self._record.process_start)
         if self._alive and not alive:
             self.close()
             self._read_board()

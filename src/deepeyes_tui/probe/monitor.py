@@ -14,7 +14,8 @@ from typing import Any, Self
 from torch import nn
 from torch.optim import Optimizer
 
-from deepeyes_tui.link.runs import Run, RunError, adopted_run, claim_run
+from deepeyes_tui.link.errors import RunError
+from deepeyes_tui.link.runs import Run, adopted_run, claim_run
 from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.probe import Probe, ProbeSettings
