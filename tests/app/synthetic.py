@@ -123,4 +123,4 @@ def without_numbers(layers: tuple[LayerInfo, ...] = infos()) -> Snapshot:
 
 def scene(made: Snapshot | None = None, **changes) -> Scene:
     made = snapshot() if made is None else made
-    return Scene(run=made.run, snapshot=made, sentence="training", log=LOG, **changes)
+    return Scene(**{"run": made.run, "snapshot": made, "sentence": "training", "log": LOG, **changes})

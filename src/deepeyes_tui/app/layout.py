@@ -63,6 +63,8 @@ def arrange(width: int, height: int, focus: PaneName, full: bool = False, layers
 def _one(body: Box, focus: PaneName, layers: int) -> Boxes:
     if focus is not PaneName.TRAINING:
         return {focus: body}
+    if not layers:
+        return dict(zip((PaneName.TRAINING, PaneName.LOG), _split(body, body.height // 2), strict=True))
     return _overview(body, layers)
 
 

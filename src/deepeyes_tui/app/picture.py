@@ -27,29 +27,51 @@ class Picture:
     arrangement: Arrangement | None
 
 
+class Painter:
+    """Draws screens one after the other; a pane for which nothing has changed is not drawn again."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[PaneName, tuple[tuple[object, ...], Canvas]] = {}
+
+    def draw(self, scene: Scene, width: int, height: int) -> Picture:
+        """Draw everything; below the least size, a sentence that says so."""
+        if too_small(width, height):
+            return Picture(_too_small(width, height), None)
+        canvas, desk = Canvas(width, height), scene.desk
+        arrangement = arrange(width, height, desk.focus, desk.full, scene.layers)
+        _paste(canvas, arrangement.header, draw_header(scene, width, arrangement.header.height))
+        if desk.help:
+            body = Box(0, arrangement.header.height, width, height - arrangement.header.height - 1)
+            _paste(canvas, body, help.draw_help(scene, body.width, body.height))
+        else:
+            for name, box in arrangement.panes.items():
+                _paste(canvas, box, self._pane(scene, name, box, arrangement))
+        _paste(canvas, arrangement.status, draw_status(scene, width))
+        return Picture(canvas, arrangement)
+
+    def _pane(self, scene: Scene, name: PaneName, box: Box, arrangement: Arrangement) -> Canvas:
+        tabs = arrangement.tabs and box.y == arrangement.header.height
+        known = scene.glyphs, scene.colour, scene.sentence, name is scene.desk.focus, tabs, box.width, box.height
+        key = (*known, *PANES[name].reads(scene))
+        before = self._drawn.get(name)
+        if before is not None and before[0] == key:
+            return before[1]
+        canvas = draw_pane(scene, name, box, tabs)
+        self._drawn[name] = key, canvas
+        return canvas
+
+
 def draw_picture(scene: Scene, width: int, height: int) -> Picture:
-    """Draw everything; below the least size, a sentence that says so."""
-    if too_small(width, height):
-        return Picture(_too_small(scene, width, height), None)
-    canvas, desk = Canvas(width, height), scene.desk
-    arrangement = arrange(width, height, desk.focus, desk.full, scene.layers)
-    _paste(canvas, arrangement.header, draw_header(scene, width, arrangement.header.height))
-    if desk.help:
-        body = Box(0, arrangement.header.height, width, height - arrangement.header.height - 1)
-        _paste(canvas, body, help.draw_help(scene, body.width, body.height))
-    else:
-        for name, box in arrangement.panes.items():
-            _paste(canvas, box, draw_pane(scene, name, box, arrangement))
-    _paste(canvas, arrangement.status, draw_status(scene, width))
-    return Picture(canvas, arrangement)
+    """Draw one screen."""
+    return Painter().draw(scene, width, height)
 
 
-def draw_pane(scene: Scene, name: PaneName, box: Box, arrangement: Arrangement) -> Canvas:
-    """Draw one pane with the rule above it; the pane in focus has the tabs where not all panes are seen."""
-    pane, focused = PANES[name], name is scene.desk.focus
+def draw_pane(scene: Scene, name: PaneName, box: Box, tabs: bool) -> Canvas:
+    """Draw one pane with the rule above it, with `tabs` naming the panes that are not seen as well."""
+    pane = PANES[name]
     canvas = Canvas(box.width, box.height)
-    tabs = arrangement.tabs and box.y == arrangement.header.height
-    canvas.paste(title_rule(scene, name, pane.facts(scene), box.width, focused, tabs), 0, 0)
+    rule = title_rule(scene, name, pane.facts(scene), box.width, name is scene.desk.focus, tabs)
+    canvas.paste(rule, 0, 0)
     canvas.paste(pane.draw(scene, box.width, box.height - 1), 1, 0)
     return canvas
 
@@ -58,7 +80,7 @@ def _paste(canvas: Canvas, box: Box, part: Canvas) -> None:
     canvas.paste(part, box.y, box.x)
 
 
-def _too_small(scene: Scene, width: int, height: int) -> Canvas:
+def _too_small(width: int, height: int) -> Canvas:
     text = f"{LEAST_WIDTH}x{LEAST_HEIGHT} is needed, this is {width}x{height}. Training is not affected. q leaves."
     canvas = sentence(width, height, text)
     canvas.ink[:] = Ink.DEFAULT

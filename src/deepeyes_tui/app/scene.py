@@ -126,7 +126,10 @@ def layer_order(scene: Scene) -> list[int]:
         since = arrays["stable_since"]
         indices.sort(key=lambda i: (int(since[i]) < 0, int(since[i])))
     elif desk.layer_order is LayerOrder.DEAD:
-        shares = [-float(arrays["dead"][i.offset : i.offset + i.filters].mean()) for i in scene.snapshot.layers]
+        shares = [
+            -int(arrays["dead"][i.offset : i.offset + i.filters].sum()) / max(i.filters, 1)
+            for i in scene.snapshot.layers
+        ]
         indices.sort(key=shares.__getitem__)
     elif desk.layer_order is LayerOrder.UNDETECTED:
         indices.sort(key=lambda i: -float(np.nan_to_num(arrays["undetected"][i])))

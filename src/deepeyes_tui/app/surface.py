@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from deepeyes_tui.app.layout import Arrangement
 from deepeyes_tui.app.moves import Room
-from deepeyes_tui.app.picture import draw_picture
+from deepeyes_tui.app.picture import Painter
 from deepeyes_tui.app.plots.canvas import CONTINUED, Canvas
 from deepeyes_tui.app.plots.palette import Palette
 from deepeyes_tui.app.scene import Scene
@@ -35,6 +35,7 @@ class Surface(Widget):
     def __init__(self, palette: Palette, base: Style) -> None:
         super().__init__()
         self._styles_of: dict[tuple[int, int, int], Style] = {}
+        self._painter = Painter()
         self._canvas: Canvas | None = None
         self._strips: list[Strip] = []
         self._palette, self._base = palette, base
@@ -80,7 +81,7 @@ class Surface(Widget):
         width, height = self.size
         if not width or not height:
             return
-        picture = draw_picture(self.scene, width, height)
+        picture = self._painter.draw(self.scene, width, height)
         self.arrangement = picture.arrangement
         before, self._canvas = self._canvas, picture.canvas
         if before is None or before.glyph.shape != picture.canvas.glyph.shape:

@@ -15,18 +15,23 @@ from deepeyes_tui.app.scene import Scene
 
 Draw = Callable[[Scene, int, int], Canvas]
 Words = Callable[[Scene], str]
+Reads = Callable[[Scene], tuple[object, ...]]
 Piece = tuple[str, int] | tuple[str, int, int]
 """A text, its ink, its look."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """`draw(scene, width, height)` its body, `facts` for the right of its title rule, `text` all of it as a table."""
+    """`draw(scene, width, height)` its body, `facts` for the right of its title rule, `text` all of it as a table.
+
+    `reads` is all that they are functions of, beside the size and what never changes: equal parts, equal picture.
+    """
 
     name: PaneName
     draw: Draw
     facts: Words
     text: Words
+    reads: Reads
 
 
 def write(canvas: Canvas, row: int, column: int, pieces: Iterable[Piece]) -> int:

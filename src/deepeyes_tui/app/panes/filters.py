@@ -11,7 +11,7 @@ from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.heatmap import HeatmapLayout, draw_heatmap, draw_legend, layout_heatmap
 from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.plots.numbers import percent, short
-from deepeyes_tui.app.scene import Quantity, Scene, filter_order, filter_values
+from deepeyes_tui.app.scene import Desk, Quantity, Scene, filter_order, filter_values
 from deepeyes_tui.app.selection import Selection
 from deepeyes_tui.link.snapshot import LayerStatistics
 
@@ -125,4 +125,14 @@ def filters_text(scene: Scene) -> str:
     return f"{layer_name(scene, scene.selection.layer)}\n\n{table(heads, rows)}"
 
 
-PANE = Pane(PaneName.FILTERS, draw_filters, _facts, filters_text)
+def _view(desk: Desk) -> tuple[object, ...]:
+    return desk.quantity, desk.by_value, desk.filters_reversed
+
+
+PANE = Pane(
+    PaneName.FILTERS,
+    draw_filters,
+    _facts,
+    filters_text,
+    lambda scene: (scene.snapshot, scene.selection, *_view(scene.desk)),
+)

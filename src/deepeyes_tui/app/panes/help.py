@@ -38,22 +38,22 @@ def draw_help(scene: Scene, width: int, height: int) -> Canvas:
     room = height - 2
     if width >= COLUMN_FROM and len(lines) > room:
         half = _break(lines)
-        _column(canvas, lines[:half], 1, width // 2 - 1, 0)
-        _column(canvas, lines[half:], width // 2, width, 0)
+        _column(canvas, lines[:half], 1, width // 2 - 1, scene.ascii)
+        _column(canvas, lines[half:], width // 2, width, scene.ascii)
         return canvas
     top = min(scene.desk.help_top, max(len(lines) - room, 0))
-    _column(canvas, lines[top : top + room], 1, width, 0)
+    _column(canvas, lines[top : top + room], 1, width, scene.ascii)
     if len(lines) > room:
         more = f" {top + 1}-{min(top + room, len(lines))} of {len(lines)}, j k scroll "
         canvas.text(0, width - cell_len(more) - 2, more, Ink.MUTED)
     return canvas
 
 
-def _column(canvas: Canvas, lines: list[Line], left: int, right: int, top: int) -> None:
-    for row, line in enumerate(lines, top + 2):
+def _column(canvas: Canvas, lines: list[Line], left: int, right: int, ascii: bool) -> None:
+    for row, line in enumerate(lines, 2):
         column = left
         for text, ink, *look in line:
-            cut = printable(text, max(right - column, 0)) if not text.startswith(" ") else text
+            cut = printable(text, max(right - column, 0), ascii) if not text.startswith(" ") else text
             column = canvas.text(row, column, cut, ink, look[0] if look else Look.PLAIN)
 
 

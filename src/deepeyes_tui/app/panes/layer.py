@@ -128,4 +128,10 @@ def layer_text(scene: Scene) -> str:
     return f"{head}\n\n{table(('perplexity', 'instances', 'change'), rows)}"
 
 
-PANE = Pane(PaneName.LAYER, draw_layer, _facts, layer_text)
+PANE = Pane(
+    PaneName.LAYER,
+    draw_layer,
+    _facts,
+    layer_text,
+    lambda scene: (scene.snapshot, scene.selection.layer),
+)

@@ -206,4 +206,10 @@ def layers_text(scene: Scene) -> str:
     return table(("layer", *heads, "findings"), rows)
 
 
-PANE = Pane(PaneName.LAYERS, draw_layers, _facts, layers_text)
+PANE = Pane(
+    PaneName.LAYERS,
+    draw_layers,
+    _facts,
+    layers_text,
+    lambda scene: (scene.snapshot, scene.selection.layer, scene.desk.layer_order, scene.desk.layers_reversed),
+)

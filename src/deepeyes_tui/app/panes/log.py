@@ -13,6 +13,7 @@ from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.plots.numbers import ESCAPE, printable
 from deepeyes_tui.app.scene import Scene
 
+NOTHING = "the training script has printed nothing yet"
 LONGEST = 600
 """Cells of a line that are shown."""
 
@@ -20,7 +21,7 @@ LONGEST = 600
 def draw_log(scene: Scene, width: int, height: int) -> Canvas:
     """Draw the last lines, or those above the one that was scrolled to; long lines go on in the next row."""
     if not scene.log:
-        return sentence(width, height, "the training script has printed nothing yet")
+        return sentence(width, height, NOTHING)
     canvas = Canvas(width, height)
     end = len(scene.log) if scene.desk.log_end is None else min(scene.desk.log_end, len(scene.log))
     rows: list[str] = []
@@ -64,7 +65,13 @@ def _facts(scene: Scene) -> str:
 
 def log_text(scene: Scene) -> str:
     """Return all lines that are kept."""
-    return "\n".join(drawable(line) for line in scene.log)
+    return "\n".join(drawable(line) for line in scene.log) or NOTHING
 
 
-PANE = Pane(PaneName.LOG, draw_log, _facts, log_text)
+PANE = Pane(
+    PaneName.LOG,
+    draw_log,
+    _facts,
+    log_text,
+    lambda scene: (scene.log, scene.desk.log_end),
+)

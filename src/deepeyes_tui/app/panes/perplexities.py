@@ -138,4 +138,10 @@ def perplexities_text(scene: Scene) -> str:
     return table(("layer", "mean", "undetected", *(f"bin {i + 1}" for i in range(count))), rows)
 
 
-PANE = Pane(PaneName.PERPLEXITY, draw_perplexities, _facts, perplexities_text)
+PANE = Pane(
+    PaneName.PERPLEXITY,
+    draw_perplexities,
+    _facts,
+    perplexities_text,
+    lambda scene: (scene.snapshot, scene.selection.layer),
+)

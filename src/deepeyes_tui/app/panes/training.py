@@ -107,4 +107,10 @@ def training_text(scene: Scene) -> str:
     return table(("curve", "step", "value", "not finite"), rows)
 
 
-PANE = Pane(PaneName.TRAINING, draw_training, _facts, training_text)
+PANE = Pane(
+    PaneName.TRAINING,
+    draw_training,
+    _facts,
+    training_text,
+    lambda scene: (scene.snapshot,),
+)

@@ -1,0 +1,166 @@
+"""The screen as a function of the scene: nothing cut, nothing overlapping, at every size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from deepeyes_tui.app.bindings import PANES, PaneName
+from deepeyes_tui.app.layout import arrange
+from deepeyes_tui.app.picture import PANES as DRAWN
+from deepeyes_tui.app.picture import as_text, draw_picture
+from deepeyes_tui.app.plots.glyphs import Glyphs
+from deepeyes_tui.app.scene import LayerOrder, Quantity, Scene
+from tests.app import synthetic
+from tests.app.driving import SIZES
+from tests.app.synthetic import infos, many, scene, snapshot
+
+HOSTILE = (
+    ("\x1b[31mred\x1b[0m", "\x1b]0;title\x07", 3, 1, (1,), ()),
+    ("[bold red]markup[/]", "[link]", 1, 1, (1, 1), (1, 1)),
+    ("🦄🧠👩‍👩‍👧" * 20, "💥", 40, 1, (), ()),
+    ("x" * 500, "y" * 500, 4096, 10**12, (10**6,), ()),
+    ("层\u202e\u0301\x00\n\t", "\r", 2, 0, (), ()),
+    ("", "", 0, 0, (), ()),
+)
+SCENES = {
+    "lenet": scene(),
+    "many": scene(snapshot(many())),
+    "no numbers": scene(synthetic.without_numbers()),
+    "nothing yet": Scene(run="r"),
+    "no layers": scene(snapshot(())),
+    "hostile": replace(
+        scene(snapshot(infos(HOSTILE)), run="\x1b[2J[red]" + "z" * 500), log=("\x1b[2Jx", "\t層" * 999, "")
+    ),
+    "never ran": scene(snapshot()),
+}
+SCENES["never ran"].snapshot.arrays["observed"][:] = 0
+
+
+@pytest.mark.parametrize("name", SCENES)
+@settings(max_examples=25, deadline=None)
+@given(
+    width=st.integers(80, 240),
+    height=st.integers(24, 70),
+    focus=st.sampled_from(PANES),
+    full=st.booleans(),
+    help=st.booleans(),
+    glyphs=st.sampled_from(Glyphs),
+    quantity=st.sampled_from(Quantity),
+    order=st.sampled_from(LayerOrder),
+)
+def test_every_row_is_exactly_as_wide_as_the_screen(name, width, height, focus, full, help, glyphs, quantity, order):
+    looked_at = replace(SCENES[name], glyphs=glyphs).with_desk(
+        focus=focus, full=full, help=help, quantity=quantity, layer_order=order
+    )
+    lines = draw_picture(looked_at, width, height).canvas.lines()
+    assert [cell_len(line) for line in lines] == [width] * height
+    assert not any(ord(character) < 32 or character in "\x7f\x9b\u202e" for line in lines for character in line)
+    if glyphs is Glyphs.ASCII:
+        assert "".join(lines).isascii()
+
+
+@given(
+    width=st.integers(80, 300),
+    height=st.integers(24, 100),
+    focus=st.sampled_from(PANES),
+    full=st.booleans(),
+    layers=st.integers(0, 300),
+)
+def test_panes_tile_the_screen(width, height, focus, full, layers):
+    arranged = arrange(width, height, focus, full, layers)
+    cover = np.zeros((height, width), int)
+    for box in (arranged.header, arranged.status, *arranged.panes.values()):
+        assert box.x >= 0
+        assert box.x + box.width <= width
+        assert box.y + box.height <= height
+        assert box.height >= 1
+        cover[box.y : box.y + box.height, box.x : box.x + box.width] += 1
+    assert cover.max() == 1
+    assert focus in arranged.panes
+    assert (cover == 0).sum() <= 4 * height  # the gaps between columns
+
+
+@pytest.mark.parametrize("size", [(20, 5), (79, 24), (80, 23), (10, 3), (1, 1)])
+def test_below_the_least_size_a_sentence_says_so(size):
+    lines = draw_picture(scene(), *size).canvas.lines()
+    assert [cell_len(line) for line in lines] == [size[0]] * size[1]
+    if size[0] >= 20:
+        assert "80x24" in "".join(lines)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_all_panes_can_be_seen(size):
+    for name in PANES:
+        assert f"{PANES.index(name) + 1} {name} " in as_text(scene().with_desk(focus=name), *size)
+
+
+def test_everything_is_side_by_side_on_a_large_screen():
+    text = as_text(scene(), 200, 60)
+    assert all(f" {number} {name} " in text for number, name in enumerate(PANES, 1))
+
+
+def test_the_overview_says_what_matters():
+    text = as_text(scene(), 80, 24)
+    for words in ("lenet-mnist", "training", "step 1,203", "epoch 7.7", "84.2 steps/s", "loss 0.123", "accuracy 97.1%"):
+        assert words in text
+    assert "monitor 1.2% of 2%" in text
+    assert "conv1: stable since step 412" in text
+
+
+def test_lost_numbers_are_said_in_words():
+    text = as_text(SCENES["no numbers"].with_desk(focus=PaneName.LAYERS), 80, 24)
+    assert "412 NaN since step 1,203" in text
+    assert "loss NaN" in text
+
+
+def test_a_layer_that_never_ran_says_so():
+    for name in (PaneName.LAYERS, PaneName.PERPLEXITY, PaneName.LAYER, PaneName.FILTERS):
+        assert "has not run" in as_text(SCENES["never ran"].with_desk(focus=name), 80, 24)
+
+
+def test_no_snapshot_yet_shows_why_and_the_log():
+    text = as_text(replace(Scene(run="r"), sentence="waiting for the script", log=("Loading data",)), 80, 24)
+    assert "waiting for the script" in text
+    assert "Loading data" in text
+
+
+def test_the_focus_is_seen_among_300_layers():
+    big = replace(SCENES["many"], selection=replace(SCENES["many"].selection, layer=271))
+    for name in (PaneName.LAYERS, PaneName.PERPLEXITY):
+        text = as_text(big.with_desk(focus=name), 80, 24)
+        assert "▸ layers.90.attn.proj" in text or "▸ layers.90.attn" in text
+
+
+def test_a_pane_that_reads_nothing_new_is_not_drawn_again():
+    from deepeyes_tui.app.picture import Painter
+
+    painter = Painter()
+    painter.draw(scene(), 200, 60)
+    shown = scene()
+    painter.draw(shown, 200, 60)
+    before = {name: drawn[1] for name, drawn in painter._drawn.items()}
+    painter.draw(replace(shown, selection=replace(shown.selection, cursor=3)), 200, 60)
+    changed = {name for name, drawn in painter._drawn.items() if drawn[1] is not before[name]}
+    assert changed == {PaneName.FILTERS}
+
+
+@pytest.mark.parametrize("name", PANES)
+@pytest.mark.parametrize("kind", SCENES)
+def test_every_pane_has_a_text_twin(name, kind):
+    text = DRAWN[name].text(SCENES[kind])
+    assert text.strip()
+    assert "\x1b" not in text
+
+
+def test_text_twins_carry_the_numbers():
+    shown = scene()
+    assert "conv2" in DRAWN[PaneName.LAYERS].text(shown)
+    assert "stable since step 412" in DRAWN[PaneName.LAYERS].text(shown)
+    assert DRAWN[PaneName.FILTERS].text(shown).count("\n") == 20 + 2
+    assert "25,050" not in DRAWN[PaneName.LAYER].text(shown)
+    assert "520 parameters" in DRAWN[PaneName.LAYER].text(shown)
+    assert "val_loss" in DRAWN[PaneName.TRAINING].text(shown)
