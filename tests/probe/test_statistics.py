@@ -178,9 +178,8 @@ def windows(draw, probabilities, instances=200):
 def test_sampling_noise_alone_is_no_change():
     draw = np.random.default_rng(0)
     p = draw.dirichlet(np.ones(31))
-    distances = [float(window_distance(windows(draw, p), windows(draw, p))[0]) for _ in range(200)]
-    assert np.median(distances) < 0.02
-    assert np.quantile(distances, 0.95) < 0.05
+    distances = [float(window_distance(windows(draw, p, 64), windows(draw, p, 64))[0]) for _ in range(400)]
+    assert np.mean(np.array(distances) < 0.05) > 0.93
 
 
 def test_a_real_shift_is_seen():

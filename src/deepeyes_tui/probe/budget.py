@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from statistics import median
 
-HEADROOM = 0.6
+HEADROOM = 0.8
 """Of the budget; the rest covers what cannot be timed from inside: evicted caches, page faults, a reader's load."""
 MOST_OBSERVATIONS_PER_SECOND = 10.0
 SET_UP = 2

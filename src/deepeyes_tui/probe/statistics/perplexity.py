@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from deepeyes_tui.link.snapshot import PERPLEXITY_BINS
 
-WINDOW = 20
+WINDOW = 10
 """Observed steps in a window."""
 
 

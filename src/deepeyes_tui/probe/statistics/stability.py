@@ -7,6 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepeyes_tui.link.snapshot import STABILITY_HISTORY, STABLE_BELOW, STABLE_WINDOWS
 
+LEAST_COUNT = 5
+"""Instances that make a bin count as used."""
+QUANTILE_95 = 1.645
+
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
     """Return the Jensen-Shannon divergence in bits, in [0, 1], of counts along the last axis; NaN if one is empty."""
@@ -31,11 +35,16 @@ def window_distance(before: NDArray[np.float32], now: NDArray[np.float32]) -> ND
     """Return the Jensen-Shannon distance of two windows of counts `(W, L, B)`, less what noise explains: `(L,)`.
 
     The noise is taken from the data: between the even and the odd steps of one window only sampling differs. A
-    divergence between samples falls as `1/n + 1/m`, so that of two half windows is twice that of two whole ones.
+    divergence between samples falls as `1/n + 1/m`, so that of two half windows is twice that of two whole ones. What
+    is subtracted is the noise's 95 % quantile: divergences of samples follow a chi-square law, one degree of freedom
+    less than there are bins in use.
     """
+    both = before.sum(0) + now.sum(0)
     moved = jensen_shannon(before.sum(0), now.sum(0))
-    noise = [jensen_shannon(w[::2].sum(0), w[1::2].sum(0)) for w in (before, now)]
-    return np.sqrt(np.maximum(moved - (noise[0] + noise[1]) / 4, 0))
+    halves = [jensen_shannon(w[::2].sum(0), w[1::2].sum(0)) for w in (before, now)]
+    freedom = np.maximum((both >= LEAST_COUNT).sum(-1) - 1, 1)
+    noise = (halves[0] + halves[1]) / 4 * (1 + QUANTILE_95 * np.sqrt(2 / freedom))
+    return np.sqrt(np.maximum(moved - noise, 0))
 
 
 class Stability:
