@@ -40,8 +40,8 @@ def test_lenet_receptive_fields():
     ("model", "shape", "fields"),
     [
         (models.Residual(), (3, 32, 32), {"conv1": (3, 3), "conv2": (5, 5), "fc": (32, 32)}),
-        (models.Dilated(), (1, 31, 45), {"strided": (3, 3), "dilated": (11, 11)}),
-        (models.Signal(), (2, 50), {"conv": (7,), "up": (8,)}),
+        (models.Dilated(), (1, 31, 25), {"strided": (3, 3), "dilated": (11, 11)}),
+        (models.Signal(), (2, 30), {"conv": (7,), "up": (8,)}),
         (
             nn.Sequential(nn.Conv3d(1, 2, 3), nn.Conv3d(2, 2, (1, 3, 5))),
             (1, 12, 12, 12),
@@ -57,8 +57,8 @@ def test_receptive_fields(model, shape, fields):
 def test_large_inputs_are_probed_in_bands():
     points = points_of(nn.Sequential(nn.Conv2d(1, 2, 9)), torch.rand(1, 1, 200, 100))
     assert points["0"].receptive_field[0] >= 9
-    assert points["0"].receptive_field[0] <= 9 + 2 * 4
-    assert points["0"].receptive_field[1] in (9, 10)
+    assert points["0"].receptive_field[0] <= 9 + 2 * 7
+    assert 9 <= points["0"].receptive_field[1] <= 9 + 2 * 4
 
 
 def test_output_points_lie_behind_normalisation_and_nonlinearity():

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-MOST_PLACES = 64
+LEAST_PLACES, MOST_PLACES = 32, 64
 """Rows (or columns) probed along one axis of the input; larger inputs are probed in bands."""
 SECONDS = 1.0
+"""Beyond which no more than the least number of places is probed."""
 BATCH = 16
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
@@ -25,16 +26,20 @@ def find_receptive_fields(forward: Forward, sample: Tensor) -> dict[str, tuple[i
     in band `j` of an axis; the bands whose NaN reaches the unit are its field. Bands are one pixel wide unless the
     input is large or the network slow (see `SECONDS`); sizes are then rounded up to whole bands.
     """
-    started = time.perf_counter()
-    forward(sample.unsqueeze(0))
-    seconds = max(time.perf_counter() - started, 1e-6)
     sizes = sample.shape[1:]
-    places = max(8, min(MOST_PLACES, int(SECONDS / seconds / max(len(sizes), 1))))
+    seconds = min(_seconds(forward, sample) for _ in range(3))
+    places = max(LEAST_PLACES, min(MOST_PLACES, int(SECONDS / seconds / max(len(sizes), 1))))
     fields: dict[str, list[int]] = {}
     for axis, size in enumerate(sizes):
         for name, extent in _extents(forward, sample, axis + 1, math.ceil(size / places)).items():
             fields.setdefault(name, []).append(extent)
     return {name: tuple(field) for name, field in fields.items()}
+
+
+def _seconds(forward: Forward, sample: Tensor) -> float:
+    started = time.perf_counter()
+    forward(sample.unsqueeze(0))
+    return max(time.perf_counter() - started, 1e-6)
 
 
 def _extents(forward: Forward, sample: Tensor, axis: int, band: int) -> dict[str, int]:
