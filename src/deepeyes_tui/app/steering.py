@@ -70,7 +70,4 @@ async def send(path: Path, command: Command, timeout: float = TIMEOUT) -> Said:
         outcome = await ControlClient(path).send_async(command, timeout)
     except ControlError as error:
         return Said(f"{command.action} failed: {error}", False)
-    if outcome.ok:
-        at = f" (step {outcome.step:,})" if outcome.step >= 0 else ""
-        return Said(f"{outcome.message}{at}", True)
-    return Said(f"{command.action} refused: {outcome.message}", False)
+    return Said(outcome.message if outcome.ok else f"{command.action} refused: {outcome.message}", outcome.ok)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from rich.style import Style
 from textual.events import Resize
+from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -21,7 +22,7 @@ from deepeyes_tui.app.plots.canvas import CONTINUED, Canvas
 from deepeyes_tui.app.plots.palette import Palette
 from deepeyes_tui.app.scene import Scene
 
-BRIDGE = 6
+BRIDGE = 8
 """Equal cells between two spans that cost no more to send than to jump over."""
 
 
@@ -76,6 +77,10 @@ class Surface(Widget):
         if y < len(self._strips):
             return self._strips[y]
         return Strip.blank(self.size.width, self._base)
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Return nothing: the styles are already what the terminal can show."""
+        return []
 
     def _draw(self) -> None:
         width, height = self.size

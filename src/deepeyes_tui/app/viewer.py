@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from rich.console import RenderableType
 from textual import events, work
-from textual._compositor import CompositorUpdate
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
@@ -23,7 +24,7 @@ from deepeyes_tui.app.bindings import PANES, PaneName, find
 from deepeyes_tui.app.feed import Feed, News, shown
 from deepeyes_tui.app.keeping import view_text, write_view
 from deepeyes_tui.app.moves import MOVES, to_pane
-from deepeyes_tui.app.output import Frame
+from deepeyes_tui.app.output import Frame, Output
 from deepeyes_tui.app.pacing import Pacer
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.numbers import printable
@@ -76,6 +77,8 @@ class Viewer(App[None], inherit_bindings=False):
         ask = self._ask_terminal if setting.terminal.asks else None
         self.pacer = Pacer(ask, setting.terminal.kbps, setting.clock)
         self.depth = Depth(setting.terminal.depth)
+        system = self.console._color_system if self.depth is not Depth.NONE else None
+        self.output = Output(system, self.pacer.bucket.spend)
         self.look = setting.theme if setting.theme in usable(self.depth) else Theme.ANSI
         palette = Palette(self.look, self.depth)
         self.surface = Surface(palette, base_style(self.look, palette))
@@ -144,10 +147,10 @@ class Viewer(App[None], inherit_bindings=False):
         self._looked_at = True
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        if isinstance(renderable, CompositorUpdate):
-            system = self.console._color_system if self.depth is not Depth.NONE else None
-            renderable = Frame(renderable, system, self.pacer.bucket.spend)
-        super()._display(screen, renderable)
+        if isinstance(renderable, ChopsUpdate | LayoutUpdate):
+            super()._display(screen, cast("RenderableType", Frame(renderable, self.output)))
+        else:
+            super()._display(screen, renderable)
         if self._asks_when_drawn and renderable is not None and not self.is_headless:
             self._asks_when_drawn = False
             self.pacer.sent()
@@ -193,7 +196,7 @@ class Viewer(App[None], inherit_bindings=False):
             "copy": self._copy,
             "write": self._write,
             "palette": self._open_palette,
-            "redraw": lambda: self.refresh(repaint=True),
+            "redraw": self._redraw,
             "leave": self._leave,
         }
 
@@ -277,6 +280,10 @@ class Viewer(App[None], inherit_bindings=False):
     def _freeze(self) -> None:
         self.scene = self.scene.with_desk(frozen=not self.scene.desk.frozen)
         self.tick()
+
+    def _redraw(self) -> None:
+        self.output.forget()
+        self.refresh(repaint=True)
 
     def _next_theme(self) -> None:
         if len(usable(self.depth)) == 1:

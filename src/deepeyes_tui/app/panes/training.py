@@ -56,7 +56,9 @@ def _why_nothing(scene: Scene) -> str:
 
 
 def _plot(scene: Scene, name: str, width: int, height: int) -> Canvas:
-    curves = [_curve(series, training, width) for series, training in _pair(scene, name)]
+    pair = _pair(scene, name)
+    paired = len(pair) > 1 or name in ("loss", "accuracy")
+    curves = [_curve(series, training, paired, width) for series, training in pair]
     step = scene.snapshot.status.step if scene.snapshot else 0
     return draw_curves(
         width,
@@ -65,7 +67,7 @@ def _plot(scene: Scene, name: str, width: int, height: int) -> Canvas:
         title=printable(name, 20, scene.ascii),
         x_max=x_axis_end(step),
         glyphs=scene.glyphs,
-        percent=_is_share(name, [series for series, _ in _pair(scene, name)]),
+        percent=_is_share(name, [series for series, _ in pair]),
     )
 
 
@@ -74,8 +76,10 @@ def _pair(scene: Scene, name: str) -> list[tuple[Series, bool]]:
     return [(series[key], key == name) for key in (name, VALIDATION + name) if key in series]
 
 
-def _curve(series: Series, training: bool, width: int) -> Curve:
+def _curve(series: Series, training: bool, paired: bool, width: int) -> Curve:
     words = ("training", "validation") if width >= WORDS_FROM else ("train", "val")
+    if not paired:
+        words = ("", "")
     return Curve(
         name=words[not training],
         x=series.step,
@@ -89,6 +93,14 @@ def _is_share(name: str, curves: Sequence[Series]) -> bool:
     if "acc" not in name:
         return False
     return all(np.nanmax(c.value, initial=0) <= 1 for c in curves)
+
+
+def _reads(scene: Scene) -> tuple[object, ...]:
+    """Curves cost more to draw than all else, and change least: once a second is enough while training goes on."""
+    if scene.snapshot is None or scene.ended or not scene.snapshot.status.published_at:
+        return (scene.snapshot,)
+    status = scene.snapshot.status
+    return int(status.published_at), status.state, scene.snapshot.generation, len(scene.snapshot.series)
 
 
 def _facts(scene: Scene) -> str:
@@ -112,5 +124,5 @@ PANE = Pane(
     draw_training,
     _facts,
     training_text,
-    lambda scene: (scene.snapshot,),
+    _reads,
 )
