@@ -52,17 +52,31 @@ async def test_new_data_is_taken_once_and_nothing_is_drawn_without():
         assert len(displays) == before + 1
 
 
-async def test_an_equal_picture_dirties_nothing():
+async def test_only_what_changed_is_sent():
     app = viewer()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        refreshed = []
-        app.surface.refresh = lambda *regions, **_: refreshed.append(regions)
+        patches, real = [], app.surface._send
+        app.surface._send = lambda patch: patches.append(patch) or real(patch)
         app.scene = app.scene.with_desk(help_top=1)
-        assert refreshed == []
+        assert patches == []
         await pilot.press("right_square_bracket")
-        assert refreshed
-        assert all(region.height == 1 for regions in refreshed for region in regions)
+        (patch,) = patches
+        assert sum(x2 - x1 for _, x1, x2 in patch.spans) < 120 * 40 / 2
+
+
+async def test_under_the_palette_textual_draws():
+    given = source()
+    app = viewer(given)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("colon")
+        await pilot.pause(0.2)
+        given.tell(snapshot(step=4000))
+        app.tick()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "step 4,000" in screen(app)
+        assert "4,000" in app.screen_svg()
 
 
 async def test_numbers_tab_and_full_screen():

@@ -1,12 +1,15 @@
-"""What is sent to the terminal for a changed region: only its own cells, and colours only where they change.
+"""What is sent to the terminal: only the cells that changed, and colours only where they change.
 
-Textual sends a changed region from the left edge of its widget on, and resets all colours after every segment.
+Textual sends a changed region from the left edge of its widget on, and resets all colours after every segment. What
+changes on the surface does not take the way over segments and strips at all: it goes from the canvas to the terminal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
@@ -15,8 +18,26 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
+from deepeyes_tui.app.plots.canvas import CONTINUED, Canvas, StyleOf
+
 RESET = "\x1b[0m"
 Codes = Callable[[Style | None], str]
+
+
+Span = tuple[int, int, int]
+"""Row, first column, and the one behind the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What has changed on a canvas that covers the whole screen."""
+
+    canvas: Canvas
+    spans: list[Span]
+    style_of: StyleOf
+
+
+Update = ChopsUpdate | LayoutUpdate | Patch
 
 
 class Output:
@@ -35,11 +56,19 @@ class Output:
         """Send everything anew next time: what stands on the terminal is not known any more."""
         self._lines.clear()
 
-    def render(self, update: ChopsUpdate | LayoutUpdate) -> str:
+    def render(self, update: Update) -> str:
         """Return what to write to the terminal."""
-        text = self._changed(update) if isinstance(update, ChopsUpdate) else self._whole(update)
+        if isinstance(update, Patch):
+            text = self._patched(update)
+        else:
+            text = self._changed(update) if isinstance(update, ChopsUpdate) else self._whole(update)
         self._sent(len(text.encode("utf-8", "replace")))
         return text
+
+    def _patched(self, patch: Patch) -> str:
+        for y, _, _ in patch.spans:
+            self._lines.pop(y, None)
+        return canvas_sequences(patch, self._codes)
 
     def _changed(self, update: ChopsUpdate) -> str:
         for y, _, _ in update.spans:
@@ -62,7 +91,7 @@ class Output:
 class Frame(CompositorUpdate):
     """A compositor's update on its way to an output."""
 
-    def __init__(self, update: ChopsUpdate | LayoutUpdate, output: Output) -> None:
+    def __init__(self, update: Update, output: Output) -> None:
         self._update, self._output = update, output
 
     def render_segments(self, console: Console) -> str:
@@ -123,6 +152,29 @@ def sequences(parts: Iterable[Part], codes: Codes) -> str:
     if current:
         out.append(RESET)
     return "".join(out)
+
+
+def canvas_sequences(patch: Patch, codes: Codes) -> str:
+    """Return the spans of a canvas as text with escape sequences."""
+    canvas, out, current = patch.canvas, [], ""
+    keys = canvas.ink.astype(np.uint32) | canvas.ground.astype(np.uint32) << 8 | canvas.look.astype(np.uint32) << 16
+    known: dict[int, str] = {}
+    for y, x1, x2 in patch.spans:
+        row = keys[y, x1:x2]
+        text = canvas.glyph[y, x1:x2].astype("<u4").tobytes().decode("utf-32-le", "replace")
+        starts = [0, *(np.flatnonzero(row[1:] != row[:-1]) + 1).tolist()]
+        out.append(f"\x1b[{y + 1};{x1 + 1}H")
+        for start, end, key in zip(starts, [*starts[1:], x2 - x1], row[starts].tolist(), strict=True):
+            wanted = known.get(key)
+            if wanted is None:
+                wanted = known[key] = codes(patch.style_of(key & 255, key >> 8 & 255, key >> 16))
+            if wanted != current:
+                out.append(f"\x1b[0;{wanted}m" if wanted else RESET)
+                current = wanted
+            out.append(text[start:end])
+    if current:
+        out.append(RESET)
+    return "".join(out).replace(chr(CONTINUED), "")
 
 
 def codes_of(system: ColorSystem | None) -> Codes:

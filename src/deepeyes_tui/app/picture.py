@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.layout import LEAST_HEIGHT, LEAST_WIDTH, Arrangement, Box, arrange, too_small
 from deepeyes_tui.app.panes import filters, help, layer, layers, log, perplexities, training
-from deepeyes_tui.app.panes.base import Pane, sentence, title_rule
+from deepeyes_tui.app.panes.base import Pane, lay, sentence, title_rule
 from deepeyes_tui.app.panes.header import draw_header
 from deepeyes_tui.app.panes.status import draw_status
 from deepeyes_tui.app.plots.canvas import Canvas
@@ -71,13 +71,13 @@ def draw_pane(scene: Scene, name: PaneName, box: Box, tabs: bool) -> Canvas:
     pane = PANES[name]
     canvas = Canvas(box.width, box.height)
     rule = title_rule(scene, name, pane.facts(scene), box.width, name is scene.desk.focus, tabs)
-    canvas.paste(rule, 0, 0)
-    canvas.paste(pane.draw(scene, box.width, box.height - 1), 1, 0)
+    lay(canvas, rule, 0, 0)
+    lay(canvas, pane.draw(scene, box.width, box.height - 1), 1, 0)
     return canvas
 
 
 def _paste(canvas: Canvas, box: Box, part: Canvas) -> None:
-    canvas.paste(part, box.y, box.x)
+    lay(canvas, part, box.y, box.x)
 
 
 def _too_small(width: int, height: int) -> Canvas:

@@ -4,7 +4,7 @@ and only spans of cells that differ are sent, also when another view is opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 from rich.style import Style
@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from deepeyes_tui.app.layout import Arrangement
 from deepeyes_tui.app.moves import Room
+from deepeyes_tui.app.output import Patch, Span
 from deepeyes_tui.app.picture import Painter
 from deepeyes_tui.app.plots.canvas import CONTINUED, Canvas
 from deepeyes_tui.app.plots.palette import Palette
@@ -33,12 +34,13 @@ class Surface(Widget):
 
     scene: reactive[Scene] = reactive(Scene, repaint=False, init=False)
 
-    def __init__(self, palette: Palette, base: Style) -> None:
+    def __init__(self, palette: Palette, base: Style, send: Callable[[Patch], bool]) -> None:
         super().__init__()
+        self._send = send
         self._styles_of: dict[tuple[int, int, int], Style] = {}
         self._painter = Painter()
         self._canvas: Canvas | None = None
-        self._strips: list[Strip] = []
+        self._strips: dict[int, Strip] = {}
         self._palette, self._base = palette, base
         self.arrangement: Arrangement | None = None
 
@@ -74,9 +76,11 @@ class Surface(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return a row of the picture; before there is one, an empty row."""
-        if y < len(self._strips):
-            return self._strips[y]
-        return Strip.blank(self.size.width, self._base)
+        if self._canvas is None or y >= self._canvas.height:
+            return Strip.blank(self.size.width, self._base)
+        if y not in self._strips:
+            self._strips[y] = row_of(self._canvas, y).strips(self._style)[0]
+        return self._strips[y]
 
     def get_line_filters(self) -> list[LineFilter]:
         """Return nothing: the styles are already what the terminal can show."""
@@ -90,14 +94,17 @@ class Surface(Widget):
         self.arrangement = picture.arrangement
         before, self._canvas = self._canvas, picture.canvas
         if before is None or before.glyph.shape != picture.canvas.glyph.shape:
-            self._strips = picture.canvas.strips(self._style)
+            self._strips.clear()
             self.refresh()
             return
-        spans = list(changed_spans(before, picture.canvas))
-        rows = sorted({y for y, _, _ in spans})
-        for y, strip in zip(rows, rows_of(picture.canvas, rows).strips(self._style), strict=True):
-            self._strips[y] = strip
-        if spans:
+        spans = changed_spans(before, picture.canvas)
+        if not spans:
+            return
+        for y, _, _ in spans:
+            self._strips.pop(y, None)
+        # What textual keeps of the old rows; they are asked for again when something is laid over the surface.
+        self._styles_cache.clear()
+        if not self._send(Patch(picture.canvas, spans, self._style)):
             self.refresh(*(Region(x1, y, x2 - x1, 1) for y, x1, x2 in spans))
 
     def _style(self, ink: int, ground: int, look: int) -> Style:
@@ -108,28 +115,26 @@ class Surface(Widget):
         return style
 
 
-def rows_of(canvas: Canvas, rows: list[int]) -> Canvas:
-    """Return a canvas of some rows of another."""
-    part = Canvas(canvas.width, len(rows))
+def row_of(canvas: Canvas, y: int) -> Canvas:
+    """Return a canvas of one row of another."""
+    part = Canvas(canvas.width, 1)
     for name in canvas.__slots__:
-        getattr(part, name)[:] = getattr(canvas, name)[rows]
+        getattr(part, name)[0] = getattr(canvas, name)[y]
     return part
 
 
-def changed_spans(before: Canvas, after: Canvas) -> Iterator[tuple[int, int, int]]:
-    """Yield row, first column and the one behind the last of what differs between two canvases of one size."""
+def changed_spans(before: Canvas, after: Canvas) -> list[Span]:
+    """Return row, first column and the one behind the last of what differs between two canvases of one size."""
     differs = np.zeros(after.glyph.shape, bool)
     for name in after.__slots__:
         differs |= getattr(before, name) != getattr(after, name)
-    for y in np.flatnonzero(differs.any(axis=1)).tolist():
-        columns = np.flatnonzero(differs[y])
-        ends = np.flatnonzero(np.diff(columns) > BRIDGE)
-        starts = [int(columns[0]), *columns[ends + 1].tolist()]
-        stops = [*(columns[ends] + 1).tolist(), int(columns[-1]) + 1]
-        for x1, x2 in zip(starts, stops, strict=True):
-            yield y, x1 - _within_wide(before, after, y, x1), x2 + _within_wide(before, after, y, x2)
-
-
-def _within_wide(before: Canvas, after: Canvas, y: int, x: int) -> bool:
-    """Return whether a cell is the second half of a glyph two cells wide, before or now."""
-    return 0 < x < after.width and CONTINUED in (before.glyph[y, x], after.glyph[y, x])
+    # Both halves of a glyph two cells wide change together.
+    halves = (before.glyph == CONTINUED) | (after.glyph == CONTINUED)
+    differs[:, :-1] |= halves[:, 1:] & differs[:, 1:]
+    differs[:, 1:] |= halves[:, 1:] & differs[:, :-1]
+    rows, columns = np.nonzero(differs)
+    if not len(rows):
+        return []
+    ends = np.flatnonzero((np.diff(rows) > 0) | (np.diff(columns) > BRIDGE))
+    starts, stops = np.concatenate(([0], ends + 1)), np.concatenate((ends, [len(rows) - 1]))
+    return list(zip(rows[starts].tolist(), columns[starts].tolist(), (columns[stops] + 1).tolist(), strict=True))

@@ -24,7 +24,7 @@ from deepeyes_tui.app.bindings import PANES, PaneName, find
 from deepeyes_tui.app.feed import Feed, News, shown
 from deepeyes_tui.app.keeping import view_text, write_view
 from deepeyes_tui.app.moves import MOVES, to_pane
-from deepeyes_tui.app.output import Frame, Output
+from deepeyes_tui.app.output import Frame, Output, Patch
 from deepeyes_tui.app.pacing import Pacer
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.numbers import printable
@@ -81,7 +81,7 @@ class Viewer(App[None], inherit_bindings=False):
         self.output = Output(system, self.pacer.bucket.spend)
         self.look = setting.theme if setting.theme in usable(self.depth) else Theme.ANSI
         palette = Palette(self.look, self.depth)
-        self.surface = Surface(palette, base_style(self.look, palette))
+        self.surface = Surface(palette, base_style(self.look, palette), self._send_patch)
         self.surface.can_focus = True
 
     @property
@@ -148,12 +148,19 @@ class Viewer(App[None], inherit_bindings=False):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, ChopsUpdate | LayoutUpdate):
-            super()._display(screen, cast("RenderableType", Frame(renderable, self.output)))
-        else:
-            super()._display(screen, renderable)
+            renderable = cast("RenderableType", Frame(renderable, self.output))
+        super()._display(screen, renderable)
         if self._asks_when_drawn and renderable is not None and not self.is_headless:
             self._asks_when_drawn = False
             self.pacer.sent()
+
+    def _send_patch(self, patch: Patch) -> bool:
+        """Send changed cells, unless something lies over the surface or all of the screen is about to be sent."""
+        screen = self.surface.screen
+        if screen is not self.screen or screen._layout_required or self._batch_count:
+            return False
+        self._display(screen, cast("RenderableType", Frame(patch, self.output)))
+        return True
 
     # Keys
 

@@ -41,6 +41,16 @@ def write(canvas: Canvas, row: int, column: int, pieces: Iterable[Piece]) -> int
     return column
 
 
+def lay(canvas: Canvas, part: Canvas, row: int, column: int) -> None:
+    """Put a part onto an area that is still blank: as `paste`, without looking for glyphs that it would halve."""
+    bottom, right = row + part.height, column + part.width
+    if row < 0 or column < 0 or bottom > canvas.height or right > canvas.width:
+        canvas.paste(part, row, column)
+        return
+    for name in canvas.__slots__:
+        getattr(canvas, name)[row:bottom, column:right] = getattr(part, name)
+
+
 def sentence(width: int, height: int, text: str, ink: int = Ink.MUTED) -> Canvas:
     """Return an area that says one thing, in its upper third."""
     canvas = Canvas(width, height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepeyes_tui.app.bindings import PaneName
-from deepeyes_tui.app.panes.base import Pane, sentence, table, wrapped
+from deepeyes_tui.app.panes.base import Pane, lay, sentence, table, wrapped
 from deepeyes_tui.app.panes.words import filter_words, layer_name, reliability
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.heatmap import HeatmapLayout, draw_heatmap, draw_legend, layout_heatmap
@@ -55,13 +55,13 @@ def draw_filters(scene: Scene, width: int, height: int) -> Canvas:
         layout=layout,
         colour=scene.colour,
     )
-    canvas.paste(heat, 0, 1)
+    lay(canvas, heat, 0, 1)
     below = min(layout.height + 1, height - WORDS - 1)
     unit = "%" if scene.desk.quantity is Quantity.FREQUENCY else ""
     legend = draw_legend(
         width - 2, ramp=ramp, low=0.0, high=top, unit=unit, glyphs=scene.glyphs, colour=scene.colour, half=layout.half
     )
-    canvas.paste(legend, below, 1)
+    lay(canvas, legend, below, 1)
     words = filter_words(layer, scene.selection.cursor, scene.ascii) if layer.info.filters else ""
     for row, line in enumerate(wrapped(words, width - 2)[:WORDS], below + 1):
         canvas.text(row, 1, line, Ink.DEFAULT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
-from deepeyes_tui.app.panes.base import Pane, Piece, sentence, table, write
+from deepeyes_tui.app.panes.base import Pane, Piece, lay, sentence, table, write
 from deepeyes_tui.app.panes.words import findings, layer_name, mean_perplexity
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.histogram import draw_changes, draw_histogram
@@ -41,7 +41,7 @@ def draw_layer(scene: Scene, width: int, height: int) -> Canvas:
         high=layer.info.filters,
         glyphs=scene.glyphs,
     )
-    canvas.paste(plot, row + 1, 0)
+    lay(canvas, plot, row + 1, 0)
     if changes:
         _changes(canvas, height - changes, scene, layer)
     return canvas
@@ -56,7 +56,7 @@ def _changes(canvas: Canvas, row: int, scene: Scene, layer: LayerStatistics) -> 
         undetected_change=layer.undetected_change,
         glyphs=scene.glyphs,
     )
-    canvas.paste(plot, row + 1, 0)
+    lay(canvas, plot, row + 1, 0)
 
 
 def _heading(canvas: Canvas, row: int, scene: Scene, text: str, mean: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
-from deepeyes_tui.app.panes.base import Pane, sentence, table
+from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
 from deepeyes_tui.app.panes.words import layer_name, mean_perplexity, nonfinite_words
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.histogram import draw_histogram
@@ -75,7 +75,7 @@ def draw_perplexities(scene: Scene, width: int, height: int) -> Canvas:
     for place in range(min(shape.per_page, scene.layers - first)):
         row, column = divmod(place, shape.columns)
         tile = _tile(scene, first + place, shape.width, shape.height - (shape.rows > 1 and shape.height > LEAST_HEIGHT))
-        canvas.paste(tile, row * shape.height, column * (shape.width + GAP))
+        lay(canvas, tile, row * shape.height, column * (shape.width + GAP))
     return canvas
 
 
@@ -117,7 +117,7 @@ def _tile(scene: Scene, index: int, width: int, height: int) -> Canvas:
         glyphs=scene.glyphs,
         axis=height >= AXIS_FROM,
     )
-    canvas.paste(plot, 1, 0)
+    lay(canvas, plot, 1, 0)
     return canvas
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepeyes_tui.app.bindings import PaneName
-from deepeyes_tui.app.panes.base import Pane, sentence, table
+from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.curves import Curve, draw_curves, x_axis_end
 from deepeyes_tui.app.plots.inks import Ink
@@ -27,7 +27,7 @@ def draw_training(scene: Scene, width: int, height: int) -> Canvas:
     canvas = Canvas(width, height)
     names = quantities(scene)
     if not names:
-        canvas.paste(sentence(width, height, _why_nothing(scene)), 0, 0)
+        lay(canvas, sentence(width, height, _why_nothing(scene)), 0, 0)
         return canvas
     beside = width >= BESIDE_FROM and height < STACKED_FROM
     count = max(min(len(names), width // 36 if beside else height // LEAST_HEIGHT), 1)
@@ -36,9 +36,9 @@ def draw_training(scene: Scene, width: int, height: int) -> Canvas:
             (i * (width + 2) // count, (i + 1) * (width + 2) // count - 2) if beside else (i * height // count, 0)
         )
         if beside:
-            canvas.paste(_plot(scene, name, last - first, height), 0, first)
+            lay(canvas, _plot(scene, name, last - first, height), 0, first)
         else:
-            canvas.paste(_plot(scene, name, width, (i + 1) * height // count - first), first, 0)
+            lay(canvas, _plot(scene, name, width, (i + 1) * height // count - first), first, 0)
     return canvas
 
 
