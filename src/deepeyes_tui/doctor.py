@@ -12,6 +12,7 @@ from pathlib import Path
 
 from deepeyes_tui._version import __version__
 from deepeyes_tui.link.control import ControlServer
+from deepeyes_tui.link.errors import ControlError
 from deepeyes_tui.link.folders import live_root, runs_folder
 
 LEAST_ROOM = 64 << 20
@@ -88,7 +89,7 @@ def _socket(live: Path) -> Finding:
     try:
         with tempfile.TemporaryDirectory(dir=live) as folder:
             ControlServer(Path(folder, "control")).close()
-    except OSError as error:
+    except (OSError, ControlError) as error:
         return Finding("control socket", False, f"none can be made ({error}): viewers will not be able to pause")
     return Finding("control socket", True, "works")
 

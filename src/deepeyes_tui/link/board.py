@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +86,9 @@ class BoardWriter:
         at = self._series_at
         for curve in series:
             points = min(len(curve.step), SERIES_POINTS)
-            for dtype, values in zip(SERIES_DTYPES, (curve.step, curve.value, curve.nonfinite), strict=True):
-                view: NDArray[np.generic] = np.frombuffer(self._buffer, dtype, points, at)
+            parts: tuple[NDArray[Any], ...] = (curve.step, curve.value, curve.nonfinite)
+            for dtype, values in zip(SERIES_DTYPES, parts, strict=True):
+                view: NDArray[Any] = np.frombuffer(self._buffer, dtype, points, at)
                 np.copyto(view, values[len(values) - points :], casting="unsafe")
                 at += SERIES_POINTS * dtype.itemsize
         return at

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from deepeyes_tui.link.errors import LaunchError, RunError
+from deepeyes_tui.link.modules import module_exists
 from deepeyes_tui.link.processes import process_start_time
 from deepeyes_tui.link.runs import RUN_VARIABLE, Run, claim_run
 
@@ -40,9 +40,10 @@ class Launched:
             return None
 
     def _note(self, status: int | None) -> int | None:
-        if status is not None and self.run.record().exit_status is None:
-            with contextlib.suppress(OSError):
-                self.run.update(exit_status=status)
+        if status is not None:
+            with contextlib.suppress(RunError):
+                if self.run.record().exit_status is None:
+                    self.run.update(exit_status=status)
             self.run.remove_live()
         return status
 
@@ -73,10 +74,11 @@ def start_script(
                 env=surroundings,
                 start_new_session=True,
             )
-        run.update(pid=process.pid, process_start=process_start_time(process.pid))
     except OSError as error:
         run.remove_live(keep_board=False)
         raise RunError(f"the script cannot be started ({error.strerror or error})") from None
+    with contextlib.suppress(RunError):
+        run.update(pid=process.pid, process_start=process_start_time(process.pid))
     return Launched(run, process)
 
 
@@ -127,11 +129,7 @@ def _forwarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 def _check(target: str, module: bool) -> None:
     if module:
-        try:
-            found = importlib.util.find_spec(target)
-        except (ImportError, ValueError):
-            found = None
-        if found is None and not Path(*target.split(".")).with_suffix(".py").exists():
+        if not module_exists(target):
             raise LaunchError(f"there is no module {target!r}: run it from where `python -m {target}` works")
         return
     path = Path(target)

@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ SLOTS = 4
 STATUS_ROOM = 16384
 SERIES_SLOTS = 8
 SERIES_POINTS = 1024
-SERIES_DTYPES = (np.dtype("<i8"), np.dtype("<f4"), np.dtype("<i8"))
+SERIES_DTYPES: tuple[np.dtype[Any], ...] = (np.dtype("<i8"), np.dtype("<f4"), np.dtype("<i8"))
 """Step, value, nonfinite: three arrays of SERIES_POINTS each."""
 SERIES_BYTES = SERIES_POINTS * sum(dtype.itemsize for dtype in SERIES_DTYPES)
 
@@ -202,8 +203,3 @@ def slot_size(layers: int, filters: int) -> int:
 
 def _padded(size: int) -> int:
     return (size + 7) // 8 * 8
-
-
-def total_filters(layers: Sequence[LayerInfo]) -> int:
-    """Return the filters of all layers."""
-    return sum(layer.filters for layer in layers)

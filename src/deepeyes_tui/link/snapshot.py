@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ class Snapshot:
     layers: tuple[LayerInfo, ...]
     labels: tuple[str, ...]
     status: Status
-    arrays: Mapping[str, NDArray[np.generic]] = field(repr=False)
+    arrays: Mapping[str, NDArray[Any]] = field(repr=False)
     series: Mapping[str, Series] = field(default_factory=dict, repr=False)
 
     def layer(self, index: int) -> LayerStatistics:
@@ -175,7 +176,7 @@ class ArraySpec:
 
 
 def layer_arrays(layers: int, filters: int) -> tuple[ArraySpec, ...]:
-    """Return the arrays of a board of `layers` layers with `filters` filters in all. NaN is kept where it is allowed."""
+    """Return the arrays of a board of `layers` layers with `filters` filters in all."""
     far = float(2**53)
     return (
         ArraySpec("observed", "<i8", (layers,), 0, far),

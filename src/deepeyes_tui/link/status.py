@@ -89,7 +89,7 @@ def _status(plain: Mapping[str, object]) -> Status:
 def _checked(name: str, default: object, value: object) -> object:
     """Return the value if it is of the default's kind, else None."""
     if name == "state":
-        return RunState(value) if value in list(RunState) else None
+        return RunState(value) if isinstance(value, str) and value in list(RunState) else None
     if name == "notices":
         return _notices(value)
     if isinstance(default, str):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deepeyes_tui.link.board import BoardError, BoardReader
+from deepeyes_tui.link.board import BoardReader
+from deepeyes_tui.link.errors import BoardError, RunError
 from deepeyes_tui.link.log import LogFollower
 from deepeyes_tui.link.processes import process_alive
 from deepeyes_tui.link.records import RunRecord
@@ -19,7 +20,10 @@ __all__ = ["Condition", "LogFollower", "RunView", "Watcher"]
 
 SILENT_AFTER = 5.0
 """Seconds without a word from a training run before its state says so: more than a long step of a usual model."""
+SILENT_STEPS = 3.0
+"""A run of long steps is silent after so many of them."""
 LOOK_AT_PROCESS_EVERY = 1.0
+"""Seconds between two looks at the process and its record: two small files each."""
 
 
 class Condition(StrEnum):
@@ -61,6 +65,7 @@ class Watcher:
         self._snapshot: Snapshot | None = None
         self._record = run.record()
         self._alive = True
+        self._removed = False
         self._looked = -LOOK_AT_PROCESS_EVERY
         self._last: RunView | None = None
 
@@ -85,16 +90,27 @@ class Watcher:
         if self._reader is not None and self._reader.superseded:
             self._take_newest()
             self.close()
-        if self._reader is None and self._run.board.exists():
-            try:
-                self._reader = BoardReader(self._run.board)
-                self._trouble = ""
-            except BoardError as error:
-                self._trouble = str(error)
+        if self._reader is None:
+            self._open_board()
         self._take_newest()
 
+    def _open_board(self) -> None:
+        self._trouble = ""
+        if self._run.board.exists():
+            try:
+                self._reader = BoardReader(self._run.board)
+            except BoardError as error:
+                self._trouble = str(error) if self._run.board.exists() else ""
+
     def _take_newest(self) -> None:
-        newest = self._reader.read() if self._reader is not None else None
+        if self._reader is None:
+            return
+        try:
+            newest = self._reader.read()
+        except BoardError as error:
+            self._trouble = str(error)
+            self.close()
+            return
         if newest is not None:
             self._snapshot = newest
 
@@ -103,18 +119,22 @@ class Watcher:
         if now - self._looked < LOOK_AT_PROCESS_EVERY:
             return
         self._looked = now
-        self._record = self._run.record()
-        alive = self._record.pid == 0 or process_alive(self._record.pid, self._record.process_start)
+        try:
+            self._record = self._run.record()
+        except RunError:
+            self._removed = not self._run.folder.exists()
+        record = self._record
+        alive = record.pid == 0 or not record.here or process_alive(record.pid, record.process_start)
         if self._alive and not alive:
             self.close()
             self._read_board()
         self._alive = alive
 
     def _judge(self) -> tuple[Condition, str]:
-        if self._trouble and self._snapshot is None:
+        if self._trouble and (self._alive or self._snapshot is None):
             return Condition.UNREADABLE, f"unreadable: {self._trouble}"
         if not self._alive:
-            return self._judge_end()
+            return (Condition.GONE, "gone: its folder was removed") if self._removed else self._judge_end()
         if self._snapshot is None:
             return Condition.WAITING, "waiting for the script to call deepeyes_tui.watch"
         return self._judge_running(self._snapshot)
@@ -127,7 +147,7 @@ class Watcher:
                 return Condition.PAUSED, f"paused at step {status.step}"
             case RunState.STARTING:
                 return Condition.STARTING, "starting: the model is being watched, no step yet"
-            case RunState.TRAINING if quiet > SILENT_AFTER:
+            case RunState.TRAINING if quiet > _patience(status.steps_per_second):
                 return Condition.SILENT, f"silent for {_coarse(quiet)} (last step {status.step})"
             case RunState.TRAINING:
                 return Condition.TRAINING, "training"
@@ -177,6 +197,11 @@ def _coarse(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds // 5 * 5:.0f} s"
     return f"{seconds // 60:.0f} min" if seconds < 3600 else f"{seconds // 3600:.0f} h"
+
+
+def _patience(steps_per_second: float) -> float:
+    """Return after how many seconds without a word a run counts as silent."""
+    return max(SILENT_AFTER, SILENT_STEPS / steps_per_second) if steps_per_second > 0 else SILENT_AFTER
 
 
 def _same(one: RunView, other: RunView) -> bool:
