@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,59 +12,15 @@ import pytest
 from deepeyes_tui.link.runs import find_run, is_live, list_runs
 from deepeyes_tui.link.watcher import Condition, Watcher
 
+from .conftest import DEEPEYES, SCRIPTS, no_memory_left, until, view_of
+
 pytestmark = pytest.mark.process
-SCRIPTS = Path(__file__).parents[1] / "scripts"
-DEEPEYES = [sys.executable, "-m", "deepeyes_tui"]
 
 
 def deepeyes(*arguments, **options):
     return subprocess.run(
         [*DEEPEYES, *map(str, arguments)], capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, **options
     )
-
-
-def until(condition, seconds=60):
-    """Poll until something holds, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
-
-
-def view_of(name):
-    watcher = Watcher(find_run(name))
-    try:
-        return watcher.poll()
-    finally:
-        watcher.close()
-
-
-@pytest.fixture
-def endless():
-    """A script that trains on, started headless; its launcher's process."""
-    started = []
-
-    def start(*arguments):
-        command = [*DEEPEYES, "run", "--headless", str(SCRIPTS / "endless.py"), *arguments]
-        launcher = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        started.append(launcher)
-        until(lambda: list_runs() and (view := view_of("endless")) and view.condition == Condition.TRAINING)
-        return launcher
-
-    yield start
-    for launcher in started:
-        for run in list_runs():
-            if is_live(run):
-                os.kill(run.record().pid, signal.SIGKILL)
-        launcher.kill()
-        launcher.communicate()
-
-
-def no_memory_left():
-    return not [entry for entry in Path(os.environ["DEEPEYES_LIVE"]).rglob("*") if entry.is_file()]
 
 
 def test_demo_runs_headless_and_leaves_its_last_picture():

@@ -15,7 +15,7 @@ from deepeyes_tui.link.settings import ViewOptions
 FIRST_PICTURE = 5.0
 """Seconds that `--once` waits for something to show."""
 AFTER_STOP = 10.0
-"""Seconds to wait for a training that was told to stop, to pass its exit status on."""
+"""Seconds to wait for a training that is about to end, to pass its exit status on."""
 
 
 def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) -> int:
@@ -44,15 +44,17 @@ def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) ->
     app = Viewer(setting)
     app.run()
     feed.stop()
-    status = _script_status(launched, told_to_stop=app.stopping)
+    last = feed.latest.view
+    ends = app.stopping or (last is not None and last.condition.is_over)
+    status = _script_status(launched, ends=ends)
     _say_how_to_come_back(run, launched)
     return app.return_code or status
 
 
-def _script_status(launched: Launched | None, told_to_stop: bool) -> int:
+def _script_status(launched: Launched | None, ends: bool) -> int:
     if launched is None:
         return 0
-    status = launched.wait(AFTER_STOP) if told_to_stop else launched.poll()
+    status = launched.wait(AFTER_STOP) if ends else launched.poll()
     if status is None:
         return 0
     return status if status >= 0 else 128 - status
