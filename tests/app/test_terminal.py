@@ -88,6 +88,11 @@ def test_a_silent_terminal_is_not_waited_for_for_ever():
     pacer.answered()
     assert pacer.ready()
     assert len(asked) == 2
+    for _ in range(5):
+        pacer.sent()
+        clock.now += 2.5
+        assert pacer.ready()
+    assert len(asked) == 4
 
 
 def test_colours_are_sent_where_they_change():

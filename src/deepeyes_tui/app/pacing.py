@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 ANSWER_WITHIN = 2.0
 """Seconds after which a terminal that was asked and did not answer is no longer waited for."""
+MOST_UNANSWERED = 2
+"""Questions in a row without an answer, after which the terminal is asked no more."""
 BURST = 1.0
 """Seconds of traffic that may be sent at once after a quiet time."""
 
@@ -44,12 +46,17 @@ class Pacer:
         self._ask = ask
         self._clock = clock
         self._asked_at: float | None = None
+        self._unanswered = 0
         self.bucket = Bucket(kbps, clock)
 
     def ready(self) -> bool:
         """Return whether a picture may be sent now."""
-        if self._asked_at is not None and self._clock() - self._asked_at < ANSWER_WITHIN:
-            return False
+        if self._asked_at is not None:
+            if self._clock() - self._asked_at < ANSWER_WITHIN:
+                return False
+            self._asked_at, self._unanswered = None, self._unanswered + 1
+            if self._unanswered >= MOST_UNANSWERED:
+                self._ask = None
         return self.bucket.ready()
 
     def sent(self) -> None:
@@ -60,4 +67,4 @@ class Pacer:
 
     def answered(self) -> None:
         """The terminal has drawn everything up to the question."""
-        self._asked_at = None
+        self._asked_at, self._unanswered = None, 0

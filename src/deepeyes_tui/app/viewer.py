@@ -11,21 +11,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
-from rich.console import RenderableType
 from textual import events, work
-from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App, ComposeResult
-from textual.screen import Screen
+from textual.app import ComposeResult
 
 from deepeyes_tui.app import steering
 from deepeyes_tui.app.bindings import PANES, PaneName, find
 from deepeyes_tui.app.feed import Feed, News, shown
 from deepeyes_tui.app.keeping import view_text, write_view
 from deepeyes_tui.app.moves import MOVES, to_pane
-from deepeyes_tui.app.output import Frame, Output, Patch
-from deepeyes_tui.app.pacing import Pacer
+from deepeyes_tui.app.paced import PacedApp
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
@@ -37,12 +32,9 @@ from deepeyes_tui.app.terminal import Terminal
 from deepeyes_tui.app.themes import base_style, next_theme, textual_theme, usable
 from deepeyes_tui.link.messages import Command
 
-UNFOCUSED_INTERVAL = 1.0
-"""Seconds between two pictures while the terminal says that nobody looks at it."""
 NOTE_SECONDS = 8.0
 LAST_RESORT = 3.0
 """Seconds after a signal to end in which the screen may be restored; a dead terminal can block that for ever."""
-CURSOR_QUESTION = "\x1b[6n"
 
 
 @dataclass(frozen=True)
@@ -60,28 +52,22 @@ class Setting:
     clock: Callable[[], float] = field(default=time.monotonic)
 
 
-class Viewer(App[None], inherit_bindings=False):
+class Viewer(PacedApp, inherit_bindings=False):
     """Shows a run until it is left."""
 
     CSS = "Screen { overflow: hidden; }"
-    ENABLE_COMMAND_PALETTE = False
     TITLE = "deepeyes"
 
     def __init__(self, setting: Setting) -> None:
-        super().__init__()
+        super().__init__(setting.terminal, setting.clock)
         self.setting = setting
         self._taken = 0
-        self._looked_at, self._drawn_at = True, 0.0
-        self._asks_when_drawn = False
         self.stopping = False
-        ask = self._ask_terminal if setting.terminal.asks else None
-        self.pacer = Pacer(ask, setting.terminal.kbps, setting.clock)
-        self.depth = Depth(setting.terminal.depth)
-        system = self.console._color_system if self.depth is not Depth.NONE else None
-        self.output = Output(system, self.pacer.bucket.spend)
         self.look = setting.theme if setting.theme in usable(self.depth) else Theme.ANSI
         palette = Palette(self.look, self.depth)
-        self.surface = Surface(palette, base_style(self.look, palette), self._send_patch)
+        self.surface = Surface(
+            palette, base_style(self.look, palette), lambda patch: self.send_patch(self.surface.screen, patch)
+        )
         self.surface.can_focus = True
 
     @property
@@ -115,52 +101,14 @@ class Viewer(App[None], inherit_bindings=False):
     def tick(self) -> None:
         """Take the latest, if there is something new and the terminal can take it."""
         news = self.setting.feed.latest
-        if news.number == self._taken or self.scene.desk.frozen or not self.pacer.ready():
-            return
-        now = self.setting.clock()
-        if not self._looked_at and now - self._drawn_at < UNFOCUSED_INTERVAL:
-            return
-        self._drawn_at = now
-        self._asks_when_drawn = True
-        self.scene = self._with_news(self.scene, news)
+        if news.number != self._taken and not self.scene.desk.frozen and self.may_draw():
+            self.scene = self._with_news(self.scene, news)
 
     def _with_news(self, scene: Scene, news: News) -> Scene:
         self._taken = news.number
         after = shown(scene, news)
         # The last lines of the log say why.
         return to_pane(after, PaneName.LOG) if after.failed and not scene.failed and after.log else after
-
-    def _ask_terminal(self) -> None:
-        if self._driver is not None and not self.is_headless:
-            self._driver.write(CURSOR_QUESTION)
-
-    def on_cursor_position(self, _: events.CursorPosition) -> None:
-        """The terminal has drawn everything that was sent."""
-        self.pacer.answered()
-
-    def on_app_blur(self) -> None:
-        """Draw less often: nobody looks."""
-        self._looked_at = False
-
-    def on_app_focus(self) -> None:
-        """Draw as often as usual."""
-        self._looked_at = True
-
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        if isinstance(renderable, ChopsUpdate | LayoutUpdate):
-            renderable = cast("RenderableType", Frame(renderable, self.output))
-        super()._display(screen, renderable)
-        if self._asks_when_drawn and renderable is not None and not self.is_headless:
-            self._asks_when_drawn = False
-            self.pacer.sent()
-
-    def _send_patch(self, patch: Patch) -> bool:
-        """Send changed cells, unless something lies over the surface or all of the screen is about to be sent."""
-        screen = self.surface.screen
-        if screen is not self.screen or screen._layout_required or self._batch_count:
-            return False
-        self._display(screen, cast("RenderableType", Frame(patch, self.output)))
-        return True
 
     # Keys
 

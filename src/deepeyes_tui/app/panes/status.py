@@ -43,7 +43,8 @@ def _notice(scene: Scene) -> str:
 
 def _question(canvas: Canvas, question: Question, ascii: bool) -> None:
     answers: list[Piece] = []
-    for key, name in (*question.answers, ("Esc", "stay")):
+    stay = () if any(key == "n" for key, _ in question.answers) else (("Esc", "stay"),)
+    for key, name in (*question.answers, *stay):
         answers += [("  ", Ink.MUTED), (key, Ink.ACCENT, Look.BOLD), (f" {name}", Ink.DEFAULT)]
     room = canvas.width - sum(cell_len(piece[0]) for piece in answers) - 2
     text = printable(question.text, max(room, 1), ascii)
