@@ -16,7 +16,7 @@ def make_writer(path, *, generation=1, layers=LAYERS, labels=("0", "1"), run="de
     return BoardWriter(path, run=run, generation=generation, layers=layers, labels=labels)
 
 
-def make_arrays(fill=0.5, layers=len(LAYERS), filters=FILTERS):
+def make_arrays(fill=0.5, layers=2, filters=FILTERS):
     """Every array filled with one value, so that a mixture of two states shows."""
     return {spec.name: np.full(spec.shape, fill).astype(spec.dtype) for spec in layer_arrays(layers, filters)}
 

@@ -19,7 +19,8 @@ __all__ = ["ControlClient", "ControlError", "ControlServer", "Request"]
 
 MAX_WAITING = 256
 """Commands in the queue; more are refused, so that no sender can fill the trainer's memory."""
-BACKLOG = 16
+BACKLOG = 128
+"""Connections not accepted yet; asyncio takes one more than that for connected (EAGAIN), so it is ample."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

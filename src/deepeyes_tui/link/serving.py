@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 
 from deepeyes_tui.link.messages import MAX_LINE, Outcome, encode
 from deepeyes_tui.link.sockets import peer_is_trusted
@@ -17,6 +16,8 @@ MAX_CLIENTS = 32
 MAX_OUTGOING = 4 * MAX_LINE
 """Bytes a client may leave unread before it is dropped."""
 CHUNK = 65536
+OUT_OF_FILES_PAUSE = 0.1
+"""Seconds until the next try when the process has no descriptor left: the connection stays in the queue."""
 
 _TOO_LONG = encode(Outcome(0, False, f"a line of more than {MAX_LINE} bytes is no command"))
 _FULL = encode(Outcome(0, False, f"{MAX_CLIENTS} viewers are connected already"))
@@ -45,7 +46,9 @@ class SocketLoop:
         self._clients: list[Client] = []
         self._outbox: deque[tuple[Client, bytes, bool]] = deque()
         self._selector = selectors.DefaultSelector()
-        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._stopping = False
@@ -61,8 +64,8 @@ class SocketLoop:
         for client in list(self._clients):
             self._drop(client)
         self._selector.close()
-        self._listener.close()
-        os.close(self._woken)
+        for end in (self._listener, self._woken, self._waker):
+            end.close()
 
     def send(self, client: Client, line: bytes, *, answers: bool = False) -> None:
         """Queue a line from another thread; never blocks."""
@@ -89,24 +92,20 @@ class SocketLoop:
         self.closed = self._stopping = True
         for client in self._clients:
             client.connection.close()
-        self._listener.close()
-        for fd in (self._woken, self._waker):
-            try:
-                os.close(fd)
-            except OSError:
-                pass
+        for end in (self._listener, self._woken, self._waker):
+            end.close()
 
     def _wake(self) -> None:
         try:
-            os.write(self._waker, b"!")
+            self._waker.send(b"!")
         except OSError:
             pass
 
     def _serve(self, key: selectors.SelectorKey, events: int) -> None:
         if key.fileobj is self._listener:
             self._accept()
-        elif key.fileobj == self._woken:
-            os.read(self._woken, CHUNK)
+        elif key.fileobj is self._woken:
+            self._woken.recv(CHUNK)
         elif not key.data.gone:
             if events & selectors.EVENT_WRITE:
                 self._flush(key.data)
@@ -116,7 +115,10 @@ class SocketLoop:
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return
         except OSError:
+            sleep(OUT_OF_FILES_PAUSE)
             return
         connection.setblocking(False)
         refusal = b"" if peer_is_trusted(connection) else _STRANGER
@@ -158,7 +160,7 @@ class SocketLoop:
                 return
             if len(line) >= MAX_LINE:
                 self._dismiss(client, _TOO_LONG)
-            elif line.strip() and not self._receive(client, bytes(line)):
+            elif not self._receive(client, bytes(line)):
                 self._dismiss(client, b"")
         if len(rest) >= MAX_LINE:
             self._dismiss(client, _TOO_LONG)
