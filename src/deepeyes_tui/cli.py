@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,15 +29,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(argv)
     try:
-        return int(options.act(options))
+        status = int(options.act(options))
+        sys.stdout.flush()
+        return status
     except (UsageError, LaunchError, RunError, SettingsError) as error:
         print(f"deepeyes: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("deepeyes: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        _read_by_nobody()
     return 1
+
+
+def _read_by_nobody() -> None:
+    """Let what is left to print go nowhere: the reader of our output has gone (`deepeyes ls | head -1`)."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def build_parser() -> argparse.ArgumentParser:

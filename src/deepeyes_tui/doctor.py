@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import locale
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,8 +14,9 @@ from importlib import metadata
 from pathlib import Path
 
 from deepeyes_tui._version import __version__
+from deepeyes_tui.app.terminal import color_depth, detect, glyph_set, is_remote, tmux_features
 from deepeyes_tui.link.control import ControlServer
-from deepeyes_tui.link.errors import ControlError
+from deepeyes_tui.link.errors import ControlError, RunError
 from deepeyes_tui.link.folders import live_root, runs_folder
 
 LEAST_ROOM = 64 << 20
@@ -67,7 +71,11 @@ def _gpu() -> str:
 
 def _places() -> Iterator[Finding]:
     yield _writable("run folder", runs_folder())
-    live = live_root()
+    try:
+        live = live_root()
+    except RunError as error:
+        yield Finding("shared memory", False, f"{error}; set DEEPEYES_LIVE to a folder that can be written")
+        return
     yield _writable("shared memory", live)
     room = shutil.disk_usage(_existing(live)).free
     enough = room >= LEAST_ROOM
@@ -95,10 +103,40 @@ def _socket(live: Path) -> Finding:
 
 
 def _terminal() -> Iterator[Finding]:
-    from deepeyes_tui.app.terminal import describe_terminal
+    term = os.environ.get("TERM", "")
+    usable = term not in ("", "dumb")
+    yield Finding("terminal", usable, term if usable else f"TERM is {term!r}: start a real terminal, or use --once")
+    encoding = locale.getencoding()
+    utf8 = glyph_set("auto", encoding) != "ascii"
+    yield Finding("locale", utf8, encoding if utf8 else f"{encoding}: drawn in ASCII; set LANG=C.UTF-8 for more")
+    yield _colors()
+    yield Finding("drawing", True, detect())
+    if "TMUX" in os.environ:
+        yield _tmux()
+    if is_remote(os.environ):
+        yield Finding("link", True, "remote or in tmux: half the pictures a second; `ssh -C` makes them smaller still")
 
-    for subject, fine, words in describe_terminal():
-        yield Finding(subject, fine, words)
+
+def _colors() -> Finding:
+    depth = color_depth("auto", os.environ)
+    origin = ", ".join(f"{name}={os.environ[name]}" for name in ("COLORTERM", "NO_COLOR") if name in os.environ)
+    advice = "" if depth == "truecolor" else ": if the terminal knows more, export COLORTERM=truecolor or use --color"
+    return Finding("colours", depth in ("truecolor", "256"), f"{depth} ({origin or 'COLORTERM is not set'}){advice}")
+
+
+def _tmux() -> Finding:
+    known = tmux_features()
+    fine = "RGB" in known
+    advice = "" if fine else ": for 24-bit colour put `set -as terminal-features ',*:RGB'` into ~/.tmux.conf"
+    return Finding("tmux", fine, f"{_tmux_version()}, {known or 'no features'}{advice}")
+
+
+def _tmux_version() -> str:
+    try:
+        done = subprocess.run(["tmux", "-V"], capture_output=True, text=True, timeout=1, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return "tmux that does not answer"
+    return done.stdout.strip()
 
 
 def _existing(path: Path) -> Path:

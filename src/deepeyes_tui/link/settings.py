@@ -16,6 +16,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "theme": ("dark", "light", "ansi"),
     "glyphs": ("auto", "braille", "block", "ascii"),
 }
+SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,11 @@ def _checked(key: str, value: Any, origin: str) -> Any:
             return value if isinstance(value, tuple) else parse_size(str(value))
         if key == "max_kbps":
             return max(int(value), 0)
-    except ValueError as error:
+        return SWITCH[str(value).lower()]
+    except KeyError:
+        raise SettingsError(f"{key} {value!r} in {origin} is neither true nor false") from None
+    except (ValueError, TypeError) as error:
         raise SettingsError(f"{key} {value!r} in {origin} cannot be used: {error}") from None
-    return value in (True, "1", "true", "yes", "on")
 
 
 def _from_environment() -> dict[str, str]:
