@@ -9,7 +9,9 @@ HEADROOM = 0.8
 """Of the budget; the rest covers what cannot be timed from inside: evicted caches, page faults, a reader's load."""
 MOST_OBSERVATIONS_PER_SECOND = 10.0
 SET_UP = 2
-"""First observations that are not paid for: they pay for first allocations, and short runs are to be seen too."""
+"""First observations that are made in any case: they pay for first allocations, and short runs are to be seen too."""
+FORGIVEN = 0.1
+"""Seconds of them that need not be saved up again."""
 BURST = 2.0
 """Observations that may be saved up for after a pause."""
 
@@ -48,7 +50,7 @@ class Budget:
         self._made += 1
         self._since_observation = 0.0
         if self._made <= SET_UP:
-            self._purse += seconds
+            self._purse += min(seconds, FORGIVEN / SET_UP)
         else:
             self._observations.append(seconds)
 
@@ -60,6 +62,6 @@ class Budget:
     def affords_observation(self) -> bool:
         """Return whether the next step may be observed."""
         if self._made < SET_UP:
-            return True
+            return self._purse >= -FORGIVEN
         rested = self._since_observation * MOST_OBSERVATIONS_PER_SECOND >= 1
         return rested and self._purse >= self.expected

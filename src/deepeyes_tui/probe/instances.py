@@ -13,6 +13,8 @@ from deepeyes_tui.probe.nonlinearities import Nonlinearity
 
 COVERAGE = 0.5
 MAX_INSTANCES = 1024
+MAX_VALUES = 1 << 18
+"""Of a layer and step, instances times filters: wide layers have fewer instances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ def positions_per_input(field_share: float, coverage: float = COVERAGE) -> int:
     return max(1, math.ceil(math.log1p(-coverage) / math.log1p(-field_share)))
 
 
+def most_instances(filters: int) -> int:
+    """Return how many instances of a layer are taken on one step at most."""
+    return max(1, min(MAX_INSTANCES, MAX_VALUES // max(filters, 1)))
+
+
 @dataclass(slots=True)
 class Sampler:
     """Draws positions from random generators of its own, one a device: the user's random state is never touched."""
@@ -46,16 +53,17 @@ class Sampler:
     def draw(self, layer: Layer, output: Tensor, per_input: int, nonlinearity: Nonlinearity | None) -> Instances | None:
         """Return instances of one output `(N, F, *grid)` or `(N, ..., F)`, rectified at zero; None for an empty batch.
 
-        At most `MAX_INSTANCES`: inputs are drawn as well when every input's positions would be more.
+        At most `most_instances`: inputs are drawn as well when every input's positions would be more.
         """
         values = layer.by_position(output.detach())  # (N, *grid, F)
         batch, grid = values.shape[0], values.shape[1:-1]
         places = math.prod(grid)
         if batch * places == 0 or values.shape[-1] != layer.filters:
             return None
-        each = min(per_input, places, MAX_INSTANCES)
+        most = most_instances(layer.filters)
+        each = min(per_input, places, most)
         generator = self._generator(values.device)
-        inputs = self._inputs(batch, each, generator)
+        inputs = self._inputs(batch, each, most // each, generator)
         if each < places:
             positions = torch.randint(places, inputs.shape, generator=generator, device=values.device)
         else:
@@ -63,8 +71,7 @@ class Sampler:
         picked = values[(inputs, *_unravel(positions, tuple(grid)))]  # (S, F)
         return Instances(_rectify(picked, nonlinearity), inputs, positions)
 
-    def _inputs(self, batch: int, each: int, generator: torch.Generator) -> Tensor:
-        wanted = max(1, MAX_INSTANCES // each)
+    def _inputs(self, batch: int, each: int, wanted: int, generator: torch.Generator) -> Tensor:
         if wanted >= batch:
             numbers = torch.arange(batch, device=generator.device)
         else:

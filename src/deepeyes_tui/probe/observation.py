@@ -28,8 +28,7 @@ def reduce_activations(activations: Tensor, peak: Tensor) -> Tensor:
     `a > 0.5 peak` (section 4.3). NaN and infinity are counted and taken as zero.
     """
     filters = activations.shape[1]
-    finite = torch.isfinite(activations)
-    a = torch.where(finite, activations, 0.0)
+    a, nan, infinite = _without_nonfinite(activations)
     top = a.amax(0)  # (F,)
     torch.maximum(peak, top.amax(), out=peak)
     a = a / peak.clamp_min(torch.finfo(a.dtype).tiny)
@@ -42,14 +41,20 @@ def reduce_activations(activations: Tensor, peak: Tensor) -> Tensor:
     place = torch.where(detected, place, PERPLEXITY_BINS)
     bins = torch.arange(PERPLEXITY_BINS + 1, device=a.device)
     vector = torch.empty(COUNTS + 2 * filters, dtype=torch.float32, device=a.device)
-    nan = torch.isnan(activations).sum()
-    vector[0] = len(a)
-    vector[1] = nan
-    vector[2] = (~finite).sum() - nan
+    vector[0], vector[1], vector[2] = len(a), nan, infinite
     vector[3:COUNTS] = (place.unsqueeze(1) == bins).sum(0)
     vector[COUNTS : COUNTS + filters] = top
     vector[COUNTS + filters :] = (a > ACTIVE_ABOVE).sum(0)
     return vector
+
+
+def _without_nonfinite(a: Tensor) -> tuple[Tensor, Tensor | int, Tensor | int]:
+    """Return the activations with zeros for what is not finite, and how many were NaN and infinite."""
+    if not a.is_cuda and bool(torch.isfinite(a.sum())):  # on a GPU, looking would be waiting
+        return a, 0, 0
+    finite = torch.isfinite(a)
+    nan = torch.isnan(a).sum()
+    return torch.where(finite, a, 0.0), nan, (~finite).sum() - nan
 
 
 def merge_vectors(one: Tensor, other: Tensor) -> Tensor:

@@ -1,0 +1,87 @@
+"""Take pictures of the screen while the demo trains, to look at: SVG, and PNG where rsvg-convert is installed.
+
+    python scripts/take_pictures.py [--steps 1200] [--to pictures]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+DEEPEYES = [sys.executable, "-m", "deepeyes_tui"]
+SIZES = ("80x24", "120x40", "200x60")
+LOOKS = (("dark", "truecolor"), ("light", "truecolor"), ("dark", "256"), ("ansi", "16"), ("dark", "none"))
+ANSI = [(0, 0, 0), (205, 60, 60), (60, 170, 90), (200, 170, 60), (80, 130, 220), (190, 90, 200), (60, 180, 190)]
+THEMES = {
+    "dark": TerminalTheme((14, 17, 22), (205, 210, 218), [*ANSI, (205, 210, 218)]),
+    "light": TerminalTheme((250, 250, 250), (30, 34, 40), [*ANSI, (90, 95, 105)]),
+}
+
+
+@contextmanager
+def demo_at(step: int) -> Iterator[dict[str, str]]:
+    """Train the demo up to a step and hold it there; gives the environment in which it is found."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"DEEPEYES_HOME": folder}
+        command = [*DEEPEYES, "demo", "--headless", "--steps", str(step * 10)]
+        training = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            while reached(environment) < step:
+                time.sleep(0.2)
+            yield environment
+        finally:
+            subprocess.run([*DEEPEYES, "ctl", "demo", "stop"], env=environment, capture_output=True)
+            training.wait(30)
+
+
+def reached(environment: dict[str, str]) -> int:
+    """Return the step that the demo has come to."""
+    done = subprocess.run([*DEEPEYES, "ctl", "demo", "status", "--json"], env=environment, capture_output=True)
+    return int(json.loads(done.stdout)["step"]) if done.returncode == 0 else 0
+
+
+def take(environment: dict[str, str], size: str, theme: str, color: str, target: Path) -> None:
+    """Write one picture of the run as SVG."""
+    shown = ["--once", "--size", size, "--theme", theme, "--color", color, "--glyphs", "braille"]
+    done = subprocess.run([*DEEPEYES, "attach", "demo", *shown], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    columns = int(size.partition("x")[0])
+    with open(os.devnull, "w") as nowhere:
+        console = Console(record=True, width=columns, file=nowhere, force_terminal=True, color_system="truecolor")
+        console.print(Text.from_ansi(done.stdout.rstrip("\n")), no_wrap=True, soft_wrap=True, end="")
+        svg = console.export_svg(title="deepeyes demo", theme=THEMES["light" if theme == "light" else "dark"])
+    target.write_text(svg, encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--to", type=Path, default=Path("pictures"))
+    options = parser.parse_args()
+    options.to.mkdir(exist_ok=True)
+    with demo_at(options.steps) as environment:
+        for size in SIZES:
+            for theme, color in LOOKS:
+                target = options.to / f"{size}-{theme}-{color}.svg"
+                take(environment, size, theme, color, target)
+                if shutil.which("rsvg-convert"):
+                    subprocess.run(["rsvg-convert", target, "-o", target.with_suffix(".png")], check=True)
+                print(target)
+
+
+if __name__ == "__main__":
+    main()
