@@ -7,6 +7,7 @@ memory runs out.
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from collections.abc import Mapping, Sequence
@@ -60,7 +61,7 @@ class BoardWriter:
         self._series_at = series_at(count, filters)
         self._buffer = bytearray(self._slot_bytes)
         self._views = {
-            spec.name: np.frombuffer(self._buffer, spec.dtype, int(np.prod(spec.shape)), at).reshape(spec.shape)
+            spec.name: np.frombuffer(self._buffer, spec.dtype, math.prod(spec.shape), at).reshape(spec.shape)
             for spec, at in place_arrays(count, filters)
         }
         self._sequence = 0

@@ -11,6 +11,7 @@ CRC-32 rather than Adler-32: 16 against 23 microseconds for the 60 kB of LeNet, 
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -185,10 +186,7 @@ def place_arrays(layers: int, filters: int) -> Iterator[tuple[ArraySpec, int]]:
 
 def array_bytes(spec: ArraySpec) -> int:
     """Return the bytes of one array."""
-    count = 1
-    for extent in spec.shape:
-        count *= extent
-    return count * np.dtype(spec.dtype).itemsize
+    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
 
 
 def series_at(layers: int, filters: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import zlib
@@ -165,7 +166,7 @@ def _check_owner(fd: int) -> tuple[int, int]:
 
 def _array(buffer: bytearray, spec: ArraySpec, at: int) -> NDArray[np.generic]:
     """Return a read-only copy within the spec's bounds."""
-    count = int(np.prod(spec.shape))
+    count = math.prod(spec.shape)
     if spec.dtype == "|b1":
         flags: NDArray[np.generic] = np.frombuffer(buffer, np.uint8, count, at) != 0
         return _frozen(flags.reshape(spec.shape))

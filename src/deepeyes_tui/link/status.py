@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from deepeyes_tui.link.snapshot import RunState, Status
@@ -14,6 +14,7 @@ MAX_NOTICE = 2000
 MAX_DEVICE = 200
 MAX_SERIES_NAME = 200
 
+FIELDS = fields(Status)
 Curves = tuple[tuple[str, int], ...]
 """Name and number of points of each curve."""
 
@@ -37,7 +38,7 @@ def encode_status(status: Status, curves: Curves, room: int) -> bytes:
 
 
 def _dump(status: Status, curves: Curves, longest: int) -> bytes:
-    plain = asdict(status)
+    plain = {entry.name: getattr(status, entry.name) for entry in FIELDS}
     plain["notices"] = [_cut(notice, longest) for notice in status.notices]
     return json.dumps({"status": plain, "series": curves}, default=_plain_number).encode("ascii")
 
@@ -79,7 +80,7 @@ def _curve(entry: object, most_points: int) -> tuple[str, int]:
 
 def _status(plain: Mapping[str, object]) -> Status:
     found: dict[str, Any] = {}
-    for entry in fields(Status):
+    for entry in FIELDS:
         value = _checked(entry.name, entry.default, plain.get(entry.name))
         if value is not None:
             found[entry.name] = value
