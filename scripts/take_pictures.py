@@ -64,7 +64,7 @@ def take(environment: dict[str, str], size: str, theme: str, color: str, target:
         console = Console(record=True, width=columns, file=nowhere, force_terminal=True, color_system="truecolor")
         console.print(Text.from_ansi(done.stdout.rstrip("\n")), no_wrap=True, soft_wrap=True, end="")
         svg = console.export_svg(title="deepeyes demo", theme=THEMES["light" if theme == "light" else "dark"])
-    target.write_text(svg, encoding="utf-8")
+    target.write_text(svg.replace("<text ", '<text xml:space="preserve" '), encoding="utf-8")
 
 
 def main() -> None:
