@@ -1,6 +1,6 @@
 """A model of 300 layers and 200,000 filters: what watching it costs, and what a viewer of it costs.
 
-    python benchmarks/large_model.py [--pairs 3] [--steps 150]
+python benchmarks/large_model.py [--pairs 3] [--steps 150]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the viewer costs: start, memory, CPU and bytes a frame, and how soon a key shows, beside a demo at full speed.
 
-    python benchmarks/viewer.py [--seconds 20] [--keys 60]
+python benchmarks/viewer.py [--seconds 20] [--keys 60]
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from statistics import median, quantiles
 
 import psutil

@@ -1,6 +1,6 @@
 """Draw README's picture again and fill its tables of keys and commands from the code.
 
-    python scripts/make_readme.py [--text-only]
+python scripts/make_readme.py [--text-only]
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def filled(text: str, name: str, content: str) -> str:
 
 
 def keys() -> str:
-    done = subprocess.run([sys.executable, "-m", "deepeyes_tui.app.bindings"], capture_output=True, text=True, check=True)
-    return done.stdout
+    command = [sys.executable, "-m", "deepeyes_tui.app.bindings"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def commands() -> str:

@@ -1,6 +1,6 @@
 """Take pictures of the screen while the demo trains, to look at: SVG, and PNG where rsvg-convert is installed.
 
-    python scripts/take_pictures.py [--steps 1200] [--to pictures]
+python scripts/take_pictures.py [--steps 1200] [--to pictures]
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def take(environment: dict[str, str], size: str, theme: str, color: str, target:
     if done.returncode:
         sys.exit(done.stderr)
     columns = int(size.partition("x")[0])
-    with open(os.devnull, "w") as nowhere:
+    with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=columns, file=nowhere, force_terminal=True, color_system="truecolor")
         console.print(Text.from_ansi(done.stdout.rstrip("\n")), no_wrap=True, soft_wrap=True, end="")
         svg = console.export_svg(title="deepeyes demo", theme=THEMES["light" if theme == "light" else "dark"])

@@ -18,9 +18,8 @@ pytestmark = pytest.mark.process
 
 
 def deepeyes(*arguments, **options):
-    return subprocess.run(
-        [*DEEPEYES, *map(str, arguments)], capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, **options
-    )
+    command = [*DEEPEYES, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, **options)
 
 
 def test_demo_runs_headless_and_leaves_its_last_picture():

@@ -44,7 +44,7 @@ def window_distance(before: NDArray[np.float32], now: NDArray[np.float32]) -> ND
     halves = [jensen_shannon(w[::2].sum(0), w[1::2].sum(0)) for w in (before, now)]
     freedom = np.maximum((both >= LEAST_COUNT).sum(-1) - 1, 1)
     noise = (halves[0] + halves[1]) / 4 * (1 + QUANTILE_95 * np.sqrt(2 / freedom))
-    return np.sqrt(np.maximum(moved - noise, 0))
+    return np.asarray(np.sqrt(np.maximum(moved - noise, 0)))
 
 
 class Stability:
