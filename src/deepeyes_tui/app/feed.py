@@ -41,6 +41,7 @@ class Feed:
         self._latest = News()
         self._first = threading.Event()
         self._stop = threading.Event()
+        self._reading = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="deepeyes-feed", daemon=True)
 
     @property
@@ -68,7 +69,11 @@ class Feed:
             self._stop.wait(self._interval if self._first.is_set() else min(self._interval, 0.05))
 
     def read(self) -> None:
-        """Read once; keep what is new."""
+        """Read once; keep what is new. From any thread."""
+        with self._reading:
+            self._read()
+
+    def _read(self) -> None:
         view, lines = self._poll(), list(self._read_lines())
         if view is None and not lines:
             return

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepeyes_tui.app.feed import News
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.scene import Question, Scene
 from deepeyes_tui.link.control import ControlClient, ControlError
 from deepeyes_tui.link.messages import Action, Command
+from deepeyes_tui.link.watcher import Condition
 
 TIMEOUT = 10.0
 
@@ -49,9 +51,10 @@ def leave_question() -> Question:
     return Question(LEAVE, "Training goes on without the viewer:", (("l", "leave it running"), ("s", "stop it")))
 
 
-def pause_command(scene: Scene) -> Command:
-    """Return the command that pauses, or resumes."""
-    return Command(Action.RESUME if scene.paused else Action.PAUSE, sender="viewer")
+def pause_command(news: News) -> Command:
+    """Return the command that pauses, or resumes: by the run's own state, which a frozen picture does not show."""
+    paused = news.view is not None and news.view.condition is Condition.PAUSED
+    return Command(Action.RESUME if paused else Action.PAUSE, sender="viewer")
 
 
 def reset_command(scene: Scene) -> Command:

@@ -146,7 +146,7 @@ class Viewer(PacedApp, inherit_bindings=False):
         return {
             "freeze": self._freeze,
             "theme": self._next_theme,
-            "pause": lambda: self._steer(steering.pause_command(self.scene)),
+            "pause": lambda: self._steer(steering.pause_command(self.setting.feed.latest)),
             "reset": lambda: self._ask(steering.RESET),
             "copy": self._copy,
             "write": self._write,
@@ -217,6 +217,10 @@ class Viewer(PacedApp, inherit_bindings=False):
     @work(group="steering")
     async def _send(self, command: Command, then_exit: bool) -> None:
         said = await steering.send(self.setting.control, command)
+        # What the command did is on the board by now: the next key has to meet the new state.
+        await asyncio.to_thread(self.setting.feed.read)
+        if not self.scene.desk.frozen:
+            self.scene = self._with_news(self.scene, self.setting.feed.latest)
         self.say(said.text, error=not said.ok)
         if then_exit and said.ok:
             self.exit()
