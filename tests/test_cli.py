@@ -98,7 +98,7 @@ def test_usage_errors(capsys, arguments):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("demo",), "--headless or --once"),
+        (("demo",), "--headless"),
         (("run", "train.py"), "terminal"),
         (("attach",), "--once"),
         (("attach", "--once"), "no runs yet"),

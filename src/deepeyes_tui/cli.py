@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import TypeAlias
 from deepeyes_tui._version import __version__
 from deepeyes_tui.ctl import control
 from deepeyes_tui.link.errors import LaunchError, RunError, SettingsError
-from deepeyes_tui.link.launch import Launched, follow_headless, start_script
+from deepeyes_tui.link.launch import Launched, follow_headless, run_unwatched, start_script
 from deepeyes_tui.link.messages import Action
 from deepeyes_tui.link.runs import Run, clean_name, find_run, sweep
 from deepeyes_tui.link.settings import CHOICES, ViewOptions, load_options, parse_size
@@ -26,6 +27,7 @@ class UsageError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
+    _give_streams()
     parser = build_parser()
     options = parser.parse_args(argv)
     try:
@@ -40,6 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _read_by_nobody()
     return 1
+
+
+def _give_streams() -> None:
+    """Print to nowhere where the caller has closed a stream (`deepeyes ls >&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
 
 
 def _read_by_nobody() -> None:
@@ -85,7 +94,7 @@ def _add_demo(commands: Commands) -> None:
     example = "deepeyes demo --steps 2000 --data ~/mnist.npz"
     demo = _command(commands, "demo", _demo, "train LeNet on real MNIST digits and watch it", example)
     length = demo.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_positive, metavar="N", help="optimizer steps (2000)")
+    length.add_argument("--steps", type=_positive, metavar="N", help="optimizer steps (5000)")
     length.add_argument("--epochs", type=_positive, metavar="N", help="passes through the training set")
     demo.add_argument("--seed", type=int, metavar="N", help="of weights and shuffling (0)")
     demo.add_argument("--device", help="cpu, cuda, cuda:1 ... (cuda when there is one)")
@@ -107,6 +116,8 @@ def _add_attach(commands: Commands) -> None:
     attach = _command(commands, "attach", _attach, "watch a run that is under way", "deepeyes attach demo --once")
     attach.add_argument("run", nargs="?", metavar="RUN", help="as `deepeyes ls` names it (the newest under way)")
     _add_view_options(attach)
+    attach.add_argument("--once", action="store_true", default=None, help="print one frame and leave")
+    attach.add_argument("--size", type=_size, metavar="WxH", help="of that frame, as in 120x40")
 
 
 def _add_ls(commands: Commands) -> None:
@@ -121,7 +132,7 @@ def _add_ctl(commands: Commands) -> None:
     ctl.add_argument("action", metavar="ACTION", choices=[str(action) for action in Action], help=", ".join(Action))
     ctl.add_argument("layer", nargs="?", metavar="LAYER", help="of reset: this layer alone")
     ctl.add_argument("--json", action="store_true", help="answer with one JSON object")
-    ctl.add_argument("--timeout", type=float, default=10.0, metavar="S", help="seconds to wait for the answer (10)")
+    ctl.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="seconds to wait for the answer (10)")
 
 
 def _add_start_options(parser: argparse.ArgumentParser) -> None:
@@ -137,8 +148,6 @@ def _add_view_options(parser: argparse.ArgumentParser) -> None:
     view.add_argument("--glyphs", choices=CHOICES["glyphs"], help="characters to draw with (auto)")
     view.add_argument("--max-kbps", type=int, metavar="N", help="kilobytes a second to the terminal, at most")
     view.add_argument("--readonly", action="store_true", default=None, help="look on: send no commands")
-    view.add_argument("--once", action="store_true", default=None, help="print one frame and leave")
-    view.add_argument("--size", type=_size, metavar="WxH", help="of that frame, as in 120x40")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -161,10 +170,20 @@ def _run(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace, arguments: Sequence[str], *, name: str, module: bool) -> int:
     if options.headless:
-        return follow_headless(start_script(arguments, name=name, module=module))
+        return _train_headless(arguments, name, module)
     view_options = _view_options(options)
     launched = start_script(arguments, name=name, module=module)
     return _show(launched.run, view_options, launched)
+
+
+def _train_headless(arguments: Sequence[str], name: str, module: bool) -> int:
+    """Train; where there is no room for a run, unwatched: a job must not be lost for its monitor."""
+    try:
+        launched = start_script(arguments, name=name, module=module)
+    except RunError as error:
+        print(f"deepeyes: {error}. Training goes on without it.", file=sys.stderr)
+        return run_unwatched(arguments, module=module)
+    return follow_headless(launched)
 
 
 def _attach(options: argparse.Namespace) -> int:
@@ -175,9 +194,9 @@ def _attach(options: argparse.Namespace) -> int:
 
 def _view_options(options: argparse.Namespace) -> ViewOptions:
     names = ("color", "theme", "glyphs", "max_kbps", "readonly", "once", "size")
-    view_options = load_options({name: getattr(options, name) for name in names})
+    view_options = load_options({name: getattr(options, name, None) for name in names})
     if not view_options.once and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        instead = "--headless or --once" if hasattr(options, "headless") else "--once"
+        instead = "--headless" if hasattr(options, "headless") else "--once"
         raise UsageError(f"a screen needs a terminal, and input or output is none here: use {instead}")
     return view_options
 
@@ -203,10 +222,19 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"a positive number is needed, not {text}")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a positive number is needed, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"a time in seconds is needed, not {text!r}")
+    return seconds
 
 
 def _size(text: str) -> tuple[int, int]:

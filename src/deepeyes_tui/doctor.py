@@ -121,6 +121,8 @@ def _colors() -> Finding:
     depth = color_depth("auto", os.environ)
     origin = ", ".join(f"{name}={os.environ[name]}" for name in ("COLORTERM", "NO_COLOR") if name in os.environ)
     advice = "" if depth == "truecolor" else ": if the terminal knows more, export COLORTERM=truecolor or use --color"
+    if os.environ.get("NO_COLOR"):
+        advice = ": unset NO_COLOR or use --color"
     return Finding("colours", depth in ("truecolor", "256"), f"{depth} ({origin or 'COLORTERM is not set'}){advice}")
 
 

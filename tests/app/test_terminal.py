@@ -45,6 +45,7 @@ def test_tmux_is_asked(monkeypatch):
 def test_glyphs_follow_the_locale():
     assert glyph_set("auto", "UTF-8") == glyph_set("auto", "utf8") == "braille"
     assert glyph_set("auto", "ANSI_X3.4-1968") == "ascii"
+    assert glyph_set("auto", "UTF-8", "linux") == "block"
     assert glyph_set("block", "ascii") == "block"
 
 

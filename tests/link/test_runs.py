@@ -330,7 +330,7 @@ def test_a_full_disk(tmp_path):
         "try: claim_run('demo')\nexcept RunError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.startswith("cannot make a run in"), done.stderr
+    assert done.stdout.startswith("cannot make a run at"), done.stderr
     assert not list(runs_folder().iterdir())
     assert not list(Path(os.environ["DEEPEYES_LIVE"]).iterdir())
 

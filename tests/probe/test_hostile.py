@@ -29,7 +29,7 @@ def test_models_of_other_precisions(dtype):
         train(model, monitor, ((x.to(dtype), y) for x, y in batches(3, shape=(1, 8, 8))))
         name = monitor.name
     snapshot = last_snapshot(name)
-    assert snapshot.layer(0).observed >= 2
+    assert snapshot.layer(0).observed >= 1
     assert snapshot.layers[0].receptive_field == (3, 3)
     assert not snapshot.status.notices
 
@@ -43,7 +43,7 @@ def test_autocast():
             loss.backward()
             monitor.step(loss=loss, targets=y)
         name = monitor.name
-    assert last_snapshot(name).layer(0).observed >= 2
+    assert last_snapshot(name).layer(0).observed >= 1
 
 
 @pytest.mark.parametrize("order", ["watch first", "compile first"])
@@ -57,13 +57,15 @@ def test_compiled_models_train_as_without_us(order):
         trained = torch.compile(model, backend="eager")
         monitor = deepeyes.watch(trained, name="compiled")
     with monitor:
-        train(trained, monitor, batches(5, shape=(3,), classes=3))
+        train(trained, monitor, batches(30, shape=(3,), classes=3))
         name = monitor.name
         assert monitor._border.errors == 0
     with deepeyes.watch(alone, enabled=False) as nothing:
-        train(alone, nothing, batches(5, shape=(3,), classes=3))
+        train(alone, nothing, batches(30, shape=(3,), classes=3))
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), alone.parameters(), strict=True))
-    assert last_snapshot(name).status.step == 5
+    snapshot = last_snapshot(name)
+    assert snapshot.status.step == 30
+    assert any("compiled" in notice for notice in snapshot.status.notices)
 
 
 def test_layers_that_are_not_watched_do_no_harm():
@@ -82,7 +84,7 @@ def test_layers_that_are_not_watched_do_no_harm():
         name = monitor.name
     snapshot = last_snapshot(name)
     assert [layer.name for layer in snapshot.layers] == ["out"]
-    assert snapshot.layer(0).observed >= 2
+    assert snapshot.layer(0).observed >= 1
     assert not snapshot.status.notices
 
 

@@ -65,7 +65,9 @@ def test_a_script_that_never_watches(status):
         (["attach", "nobody", "--once"], "no runs yet"),
         (["ctl", "nobody", "pause"], "no runs yet"),
         (["demo"], "--headless"),
-        (["demo", "--once", "--glyphs", "ascii", "--size", "3x3"], "size"),
+        (["attach", "--once", "--size", "3x3"], "size"),
+        (["ctl", "demo", "pause", "--timeout", "nan"], "seconds"),
+        (["demo", "--headless", "--steps", "many"], "positive"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(arguments, words):
@@ -74,6 +76,22 @@ def test_what_cannot_be_done_is_said_in_one_sentence(arguments, words):
     assert words in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert not list_runs()
+
+
+@pytest.mark.parametrize("variable", ["DEEPEYES_HOME", "DEEPEYES_LIVE"])
+def test_a_job_is_not_lost_for_want_of_room_for_its_run(tmp_path, variable):
+    (tmp_path / "file").write_text("")
+    environment = os.environ | {variable: str(tmp_path / "file" / "below")}
+    done = deepeyes("run", "--headless", SCRIPTS / "raises.py", env=environment)
+    assert done.returncode == 1
+    assert "ValueError: the data is odd" in done.stderr
+    assert "goes on" in done.stderr
+
+
+def test_closed_streams_are_no_error():
+    command = " ".join([*DEEPEYES, "ls", ">&-"])
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_pause_resume_reset_and_stop_from_the_shell(endless):

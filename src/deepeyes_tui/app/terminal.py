@@ -38,7 +38,7 @@ def prepare(
     remote = is_remote(environ)
     terminal = Terminal(
         depth=color_depth(color, environ),
-        glyphs=glyph_set(glyphs, locale.getencoding()),
+        glyphs=glyph_set(glyphs, locale.getencoding(), environ.get("TERM", "")),
         rate=REMOTE_RATE if remote else LOCAL_RATE,
         kbps=max_kbps or (REMOTE_KBPS if remote else 0.0),
         asks="TMUX" not in environ and "STY" not in environ,
@@ -76,11 +76,15 @@ def tmux_features() -> str:
         return ""
 
 
-def glyph_set(wanted: str, encoding: str) -> str:
-    """Return the glyphs to draw with: what was asked for, else ASCII where the locale knows no more."""
+def glyph_set(wanted: str, encoding: str, term: str = "") -> str:
+    """Return the glyphs to draw with: what was asked for, else ASCII where the locale knows no more, and blocks on a
+    console, whose font has no braille.
+    """
     if wanted in ("braille", "block", "ascii"):
         return wanted
-    return "braille" if encoding.lower().replace("-", "").replace("_", "") == "utf8" else "ascii"
+    if encoding.lower().replace("-", "").replace("_", "") != "utf8":
+        return "ascii"
+    return "block" if term == "linux" or term.startswith("vt") else "braille"
 
 
 def is_remote(environ: Mapping[str, str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +54,10 @@ def _from_npz(path: Path) -> Digits:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return Digits(*(arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")))
-    except KeyError as missing:
-        raise DataError(f"{path} has no array {missing}: x_train, y_train, x_test and y_test are needed") from None
-    except (ValueError, OSError, zipfile.BadZipFile, TypeError) as error:
-        raise DataError(f"{path} cannot be read as an .npz file ({error})") from None
+    except KeyError:
+        raise DataError(f"{path} lacks one of the arrays x_train, y_train, x_test, y_test") from None
+    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error):
+        raise DataError(f"{path} cannot be read as an .npz file of plain arrays") from None
 
 
 def _from_folder(folder: Path) -> Digits:
@@ -71,7 +72,7 @@ def _read_idx(folder: Path, name: str) -> NDArray[np.uint8]:
         data = plain.read_bytes() if plain.is_file() else gzip.decompress(packed.read_bytes())
     except FileNotFoundError:
         raise DataError(f"{folder} lacks {name} (or {name}.gz)") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{packed} cannot be read ({error})") from None
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != IDX_UNSIGNED_BYTES:
         raise DataError(f"{folder / name} is not an IDX file of unsigned bytes")

@@ -18,7 +18,7 @@ from deepeyes_tui.demo.data import DataError, Digits, load_digits
 from deepeyes_tui.demo.lenet import LeNet, accuracy_and_loss, inverse_decay, parameter_groups
 
 BATCH, RATE, MOMENTUM, DECAY = 64, 0.01, 0.9, 5e-4
-STEPS = 2000
+STEPS = 5000
 EVALUATE_EVERY = 100
 
 
@@ -31,6 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (DataError, ValueError) as error:
         print(f"deepeyes demo: {error}", file=sys.stderr)
         return 1
+    try:
+        return _train_and_report(digits, device, options)
+    except KeyboardInterrupt:
+        print("deepeyes demo: interrupted", file=sys.stderr)
+        return 130
+
+
+def _train_and_report(digits: Digits, device: torch.device, options: argparse.Namespace) -> int:
     per_epoch = len(digits.x_train) // BATCH
     if per_epoch == 0:
         print(f"deepeyes demo: {len(digits.x_train)} training digits do not fill a batch of {BATCH}", file=sys.stderr)
@@ -89,7 +97,10 @@ def _numbers(labels: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 
 def _device(name: str | None) -> torch.device:
-    device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError:
+        raise ValueError(f"there is no device {name!r}: cpu, cuda, cuda:1 ...") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no CUDA device here: use --device cpu")
     return device
@@ -108,10 +119,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"a positive number is needed, not {text}")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a positive number is needed, not {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,12 @@ def start_script(
     return Launched(run, process)
 
 
+def run_unwatched(arguments: Sequence[str], *, module: bool = False) -> int:
+    """Run a script as python would, in the foreground, and return its exit status, 128 + n for signal n."""
+    status = subprocess.run([sys.executable, *(["-m"] if module else []), *arguments], check=False).returncode
+    return status if status >= 0 else 128 - status
+
+
 def follow_headless(launched: Launched, *, write: Callable[[bytes], object] | None = None) -> int:
     """Pass a script's output on until it ends; return its exit status, 128 + n where signal n ended it.
 

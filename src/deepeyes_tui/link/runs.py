@@ -102,7 +102,9 @@ def claim_run(name: str, *, command: Sequence[str] = ()) -> Run:
                 _first_record(run, tuple(command))
                 return run
     except OSError as error:
-        raise RunError(f"cannot make a run in {runs}: {error.strerror}") from error
+        where = error.filename or runs
+        remedy = "set DEEPEYES_HOME and DEEPEYES_LIVE to folders with room that can be written"
+        raise RunError(f"cannot make a run at {where}: {error.strerror}; {remedy}") from error
     raise RunError(f"there are {MAX_SAME_NAME} runs of the name {name}: remove some from {runs}")
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from statistics import median
 
-HEADROOM = 0.8
+HEADROOM = 0.7
 """Of the budget; the rest covers what cannot be timed from inside: evicted caches, page faults, a reader's load."""
 MOST_OBSERVATIONS_PER_SECOND = 10.0
-SET_UP = 2
-"""First observations that are made in any case: they pay for first allocations, and short runs are to be seen too."""
-FORGIVEN = 0.1
-"""Seconds of them that need not be saved up again."""
+ADVANCE = 0.05
+"""Seconds in the purse at the start: short runs are to be seen too."""
+AVERAGED_OVER = 20.0
+"""Seconds over which the cost that is shown is averaged."""
 BURST = 2.0
 """Observations that may be saved up for after a pause."""
 
@@ -25,7 +26,7 @@ class Budget:
     def __init__(self, share: float) -> None:
         self.share = share
         self.cost = float("nan")
-        self._purse = 0.0
+        self._purse = ADVANCE
         self._observations: deque[float] = deque(maxlen=5)
         self._made = 0
         self._since_observation = float("inf")
@@ -33,24 +34,28 @@ class Budget:
 
     def elapse(self, seconds: float) -> None:
         """Let `seconds` of training pass."""
+        most = max(self._purse, BURST * self.expected)
         self._purse += HEADROOM * self.share * seconds
         if self._observations:
-            self._purse = min(self._purse, BURST * self.expected)
+            self._purse = min(self._purse, most)
         self._since_observation += seconds
-        self._elapsed = self._elapsed * 0.995 + seconds
+        fades = math.exp(-seconds / AVERAGED_OVER)
+        self._elapsed = self._elapsed * fades + seconds
+        self._spent *= fades
 
     def spend(self, seconds: float) -> None:
         """Take what the monitor's work took, observing or not."""
         self._purse -= seconds
-        self._spent = self._spent * 0.995 + seconds
+        self._spent += seconds
         self.cost = self._spent / self._elapsed if self._elapsed else float("nan")
 
     def observed(self, seconds: float) -> None:
-        """Note what one whole observation took, after it was spent."""
+        """Note what one whole observation took, after it was spent. The first belongs to the set-up, and is a gift."""
         self._made += 1
         self._since_observation = 0.0
-        if self._made <= SET_UP:
-            self._purse += min(seconds, FORGIVEN / SET_UP)
+        if self._made == 1:
+            self._purse = max(self._purse, 0.0)
+            self._spent -= seconds
         else:
             self._observations.append(seconds)
 
@@ -61,7 +66,5 @@ class Budget:
 
     def affords_observation(self) -> bool:
         """Return whether the next step may be observed."""
-        if self._made < SET_UP:
-            return self._purse >= -FORGIVEN
         rested = self._since_observation * MOST_OBSERVATIONS_PER_SECOND >= 1
         return rested and self._purse >= self.expected

@@ -150,7 +150,8 @@ def watch(
     calls; `log` is accepted and ignored, activations are what is watched; `log_freq` is the least number of steps
     between two observed ones.
 
-    optimizer: shows its learning rate. labels: names of the classes. name: of the run; taken ones get a number.
+    optimizer: shows its learning rate. labels: names of the classes. name: of the run; taken ones get a number, and
+    under `deepeyes run` the launcher's name stands.
     layers: globs over module paths, default all convolutions and linear layers. budget: the monitor's cost as a share
     of step time, in (0, 1]. control: "on", or "off" to refuse all commands. seed: of the monitor's own random draws.
     enabled: False makes it do nothing.

@@ -59,10 +59,14 @@ def vector_length(filters: int) -> int:
 
 
 class Observer:
-    """Holds the taps of one model. Does nothing but one comparison a call while `observing` is false."""
+    """Holds the taps of one model. Does nothing but one comparison a call while `observing` is false.
+
+    With `keeps_output`, the model's own output `(N, C)` of the last pass is held in `output`.
+    """
 
     def __init__(self, root: nn.Module, layers: Sequence[Layer], border: Border, sampler: Sampler) -> None:
         self.observing = False
+        self.keeps_output = False
         self.seconds = 0.0
         self.output: Tensor | None = None
         self._root, self._layers, self._border, self._sampler = root, list(layers), border, sampler
@@ -103,7 +107,7 @@ class Observer:
             by_device.setdefault(vector.device, []).append(number)
         parts = [(numbers, Transfer(torch.cat([self._vectors[n] for n in numbers]))) for numbers in by_device.values()]
         pending = PendingObservation(step, [layer.filters for layer in self._layers], parts, self._events)
-        self._vectors, self._events, self.output = {}, [], None
+        self._vectors, self._events = {}, []
         self._calls = [0] * len(self._layers)
         return pending
 
@@ -122,7 +126,7 @@ class Observer:
             self.seconds += perf_counter() - started
 
     def _receive_output(self, _: int, output: Any) -> None:
-        if self.observing and isinstance(output, Tensor) and output.dim() == 2 and self._counts():
+        if self.keeps_output and isinstance(output, Tensor) and output.dim() == 2 and self._counts():
             self.output = output.detach()
 
     def _reduce(self, number: int, output: Any) -> None:

@@ -29,6 +29,11 @@ from deepeyes_tui.probe.statistics.table import StatisticsTable
 from deepeyes_tui.probe.steering import Steering
 from deepeyes_tui.probe.taps import EntryTap
 
+ACCURACY_EVERY = 0.1
+"""Seconds between two batches whose accuracy is worked out."""
+UNSEEN_AFTER = 20
+"""Steps after which it is said that no layer has run."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeSettings:
@@ -60,6 +65,7 @@ class Probe:
         self._notices: dict[str, str] = {}
         self._epoch = float("nan")
         self._observed_steps = self._looked_at = 0
+        self._judged_at = 0.0
         self._started_at = time.time()
         self._gpu = GpuWatch(self._device) if self._device.type == "cuda" else None
         self._publisher = Publisher(run.board, run.name, settings.labels, settings.budget)
@@ -94,6 +100,7 @@ class Probe:
             self._budget.observed(spent)
         rested = self.step_number + 1 - self._looked_at >= self._settings.every
         self._observer.observing = rested and self._budget.affords_observation()
+        self._observer.keeps_output = entered - self._judged_at >= ACCURACY_EVERY
         self.steering.act(self.step_number)
         self._last = perf_counter()
 
@@ -144,15 +151,17 @@ class Probe:
             self._notices["discovery"] = found.notice
         self._observer.install(points)
         self._publisher.open(describe(self._layers, points))
-        self._observer.observing = True
+        self._observer.observing = self._observer.keeps_output = True
         self._publish()
         self._last += perf_counter() - started
 
     def _keep_scalars(self, loss: Any, targets: Any, accuracy: Any, scalars: Mapping[str, Any]) -> None:
         if loss is not None:
             self._scalars.put("loss", self.step_number, loss)
-        if accuracy is None:
+        if accuracy is None and self._observer.keeps_output:
             accuracy = batch_accuracy(self._observer.output, targets)
+            self._observer.output = None
+            self._judged_at = perf_counter()
         if accuracy is not None:
             self._scalars.put("accuracy", self.step_number, accuracy)
         if scalars:
@@ -186,6 +195,10 @@ class Probe:
             self._notices["errors"] = f"the monitor had {self._border.errors} errors: {self._border.last_error}"
         if self._scalars.refused:
             self._notices["curves"] = "not shown, too many curves: " + ", ".join(sorted(self._scalars.refused)[:5])
+        if self._layers and self.step_number >= UNSEEN_AFTER and not self._table.anything_seen:
+            self._notices["unseen"] = "no layer has run in a training pass: layers of a compiled model cannot be seen"
+        else:
+            self._notices.pop("unseen", None)
         nan = float("nan")
         return Status(
             state=self.state,

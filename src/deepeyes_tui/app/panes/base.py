@@ -100,21 +100,22 @@ def title_rule(scene: Scene, name: PaneName, facts: str, width: int, focused: bo
     canvas = Canvas(width, 1)
     line, ink = ("=-" if scene.ascii else "━─")[not focused], Ink.ACCENT if focused else Ink.FAINT
     canvas.text(0, 0, line * width, ink)
-    column = 1
-    for number, pane in enumerate(PANES, 1):
-        if pane is not name and not tabs:
-            continue
-        here = pane is name
-        column = write(canvas, 0, column, _tab(number, pane, here, here and focused)) + 1
     facts = printable(facts, ascii=scene.ascii)
+    shown = [(number, pane) for number, pane in enumerate(PANES, 1) if tabs or pane is name]
+    named = sum(len(pane) + 5 for _, pane in shown) + cell_len(facts) + 5 <= width
+    column = 1
+    for number, pane in shown:
+        here = pane is name
+        column = write(canvas, 0, column, _tab(number, pane if here or named else "", here, here and focused)) + 1
     if facts and column + cell_len(facts) + 4 <= width:
         canvas.text(0, width - cell_len(facts) - 3, f" {facts} ", Ink.MUTED)
     return canvas
 
 
-def _tab(number: int, pane: PaneName, here: bool, focused: bool) -> list[Piece]:
+def _tab(number: int, name: str, here: bool, focused: bool) -> list[Piece]:
     name_ink = Ink.ACCENT if focused else Ink.TITLE if here else Ink.MUTED
-    return [(f" {number} ", Ink.ACCENT if focused else Ink.MUTED), (f"{pane} ", name_ink, Look.BOLD * here)]
+    label = f"{name} " if name else ""
+    return [(f" {number} ", Ink.ACCENT if focused else Ink.MUTED), (label, name_ink, Look.BOLD * here)]
 
 
 def window(position: int, count: int, height: int) -> range:

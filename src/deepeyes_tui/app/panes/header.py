@@ -99,6 +99,8 @@ def _measured(scene: Scene, status: Status) -> list[Item]:
         over = status.cost > status.budget * 1.1
         item = _item("monitor", percent(status.cost, ascii=plain), 4, Ink.WARNING if over else Ink.DEFAULT)
         items.append([*item, (f" of {percent(status.budget, ascii=plain)}", Ink.MUTED)])
+    if status.observed_every > 1:
+        items.append([(f"1 in {status.observed_every} steps", Ink.MUTED)])
     if math.isfinite(status.gpu_use):
         items.append(_item("GPU", percent(status.gpu_use, ascii=plain), 4))
     if status.gpu_memory_total:

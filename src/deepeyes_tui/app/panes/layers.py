@@ -16,7 +16,7 @@ from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
 from deepeyes_tui.app.plots.sparkline import sparkline
 from deepeyes_tui.app.scene import LayerOrder, Scene, layer_order
-from deepeyes_tui.link.snapshot import STABLE_BELOW, LayerStatistics
+from deepeyes_tui.link.snapshot import LEAST_WINDOW, STABLE_BELOW, LayerStatistics
 
 GAP = 2
 NAME_LEAST, NAME_WISH, NAME_MOST = 10, 24, 40
@@ -61,6 +61,8 @@ def _count(number: int, ink: int) -> Cell:
 
 
 def _dead(scene: Scene, layer: LayerStatistics) -> Cell:
+    if layer.dead_window < LEAST_WINDOW:
+        return unknown(scene.ascii), Ink.MUTED
     return _count(int(layer.dead.sum()), Ink.DOWN)
 
 

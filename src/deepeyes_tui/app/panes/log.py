@@ -13,7 +13,7 @@ from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.plots.numbers import ESCAPE, printable
 from deepeyes_tui.app.scene import Scene
 
-NOTHING = "the training script has printed nothing yet"
+NOTHING = "no output here yet; a script not started by `deepeyes run` prints to its own terminal"
 LONGEST = 600
 """Cells of a line that are shown."""
 

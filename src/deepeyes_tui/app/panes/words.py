@@ -75,7 +75,7 @@ def filter_words(layer: LayerStatistics, index: int, ascii: bool = False) -> str
     words = [f"filter {index}: maximum {short(maximum, ascii=ascii)}"]
     if reached >= 0:
         behind = max(layer.last_observed_step - reached, 0)
-        when = f"{behind:,} steps ago" if behind else "now"
+        when = f"{behind:,} steps before the last look" if behind else "the last look"
         words.append(f"last reached at step {reached:,} ({when})")
     words.append(f"active on {percent(float(layer.frequency[index]), ascii=ascii)}")
     words += ["dead"] if layer.dead[index] else []

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.link.snapshot import LEAST_WINDOW
 from deepeyes_tui.probe.statistics.spans import LayerSpans
 
 DEAD_BELOW = 1e-3
 """Of the layer's own maximum over the window."""
 BUCKET = 50
 """Observed steps a bucket; the window is the current and the last bucket."""
-LEAST_WINDOW = 5
-"""Observed steps before anything is called dead or always on."""
 
 
 class DeadFilters:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.link.snapshot import LEAST_WINDOW
 from deepeyes_tui.probe.observation import Observation
-from deepeyes_tui.probe.statistics.dead import LEAST_WINDOW, DeadFilters
+from deepeyes_tui.probe.statistics.dead import DeadFilters
 from deepeyes_tui.probe.statistics.frequency import ALWAYS_ON_ABOVE, ActivationFrequency
 from deepeyes_tui.probe.statistics.maximum import MaximumActivation
 from deepeyes_tui.probe.statistics.perplexity import WINDOW, PerplexityWindows, shares
@@ -47,6 +48,11 @@ class StatisticsTable:
         self._perplexity.update(seen.bins)
         if self._perplexity.observed % WINDOW == 0 and self._perplexity.observed >= 2 * WINDOW:
             self._stability.update(*self._perplexity.windows(), self._window_started)
+
+    @property
+    def anything_seen(self) -> bool:
+        """Whether any layer has run on an observed step."""
+        return bool((self._last_step >= 0).any())
 
     def reset_maximum(self, layer: int | None) -> None:
         """Forget the maxima, and the frequencies measured against them, of one layer or of all."""
