@@ -23,7 +23,7 @@ SLOW_LINK = 250_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=20.0, help="0: keys alone")
     parser.add_argument("--keys", type=int, default=60)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -34,15 +34,20 @@ def main() -> None:
         try:
             wait_for_training(environment)
             print("The demo trains at full speed on all cores beside it, unless it says paused.\n")
-            print("| what | 80x24 | 120x40 | 200x60 |")
-            print("| --- | --- | --- | --- |")
-            for name, values in measure_sizes(environment, options.seconds):
-                print(f"| {name} | " + " | ".join(values) + " |")
-            print()
+            if options.seconds:
+                print_sizes(environment, options.seconds)
             measure_keys(environment, options.keys)
         finally:
             ctl(environment, "stop")
             training.wait(30)
+
+
+def print_sizes(environment: dict[str, str], seconds: float) -> None:
+    print("| what | 80x24 | 120x40 | 200x60 |")
+    print("| --- | --- | --- | --- |")
+    for name, values in measure_sizes(environment, seconds):
+        print(f"| {name} | " + " | ".join(values) + " |")
+    print()
 
 
 def plain_environment(folder: str) -> dict[str, str]:
@@ -147,7 +152,7 @@ def time_key(terminal: PtyTerminal, number: int) -> float:
     terminal.idle(0.13 + 0.07 * (number % 5))
     terminal.raw.clear()
     terminal.type("]" if onwards else "[")
-    return terminal.until(lambda t: f"{expected}:".encode() in t.raw, 10)
+    return terminal.until(lambda t: f"\n {expected}: " in t.text(), 10)
 
 
 if __name__ == "__main__":
