@@ -197,16 +197,17 @@ def test_evaluation_is_not_observed():
 
 
 @pytest.mark.usefixtures("every_step")
-def test_checkpointed_layers_are_observed_once():
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_checkpointed_layers_are_observed_once(reentrant):
     from torch.utils.checkpoint import checkpoint
 
     class Checkpointed(nn.Module):
         def __init__(self):
             super().__init__()
-            self.fc = nn.Linear(3, 3)
+            self.block = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 3))
 
         def forward(self, x):
-            return checkpoint(self.fc, x, use_reentrant=False)
+            return checkpoint(self.block, x.requires_grad_(), use_reentrant=reentrant)
 
     layer = watched(Checkpointed(), batches(2, batch=8, shape=(3,), classes=3)).layer(0)
     assert layer.window_instances == 8 * layer.observed
