@@ -231,6 +231,7 @@ def test_criterion_gives_loss_and_targets():
     snapshot = last_snapshot(name)
     assert snapshot.status.loss == pytest.approx(loss.item())
     assert 0 <= snapshot.status.accuracy <= 1
+    assert not criterion._forward_hooks
 
 
 def test_logged_values_become_curves():

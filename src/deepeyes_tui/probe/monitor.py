@@ -11,8 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.runs import Run, adopted_run, claim_run
@@ -35,6 +37,7 @@ class Monitor:
         self._process = os.getpid()
         self._criterion_targets: Any = None
         self._criterion_loss: Any = None
+        self._criterion_hook: RemovableHandle | None = None
         if probe is not None:
             atexit.register(self._at_exit)
 
@@ -82,6 +85,9 @@ class Monitor:
     def close(self, state: RunState = RunState.FINISHED) -> None:
         """Take the monitor off the model. The run's last picture stays, for `deepeyes attach`."""
         probe, self._probe = self._probe, None
+        if self._criterion_hook is not None:
+            self._criterion_hook.remove()
+        self._criterion_loss = self._criterion_targets = None
         if probe is None or os.getpid() != self._process:
             return
         atexit.unregister(self._at_exit)
@@ -93,7 +99,7 @@ class Monitor:
 
     def attach_criterion(self, criterion: nn.Module) -> None:
         """Read loss and targets off a criterion module, for loops that pass neither to `step`."""
-        criterion.register_forward_hook(_CriterionTap(self))
+        self._criterion_hook = criterion.register_forward_hook(_CriterionTap(self))
 
     def saw_criterion(self, args: tuple[Any, ...], loss: Any) -> None:
         """Keep what the criterion was called with until the next step."""
@@ -122,7 +128,7 @@ class _CriterionTap:
         self._monitor = monitor
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if module.training:
+        if module.training and not torch.compiler.is_compiling():
             self._monitor.saw_criterion(args, output)
 
     def __reduce__(self) -> tuple[Any, ...]:
