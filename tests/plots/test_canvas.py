@@ -1,6 +1,6 @@
 from rich.style import Style
 
-from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.canvas import Canvas, style_parts
 from deepeyes_tui.app.plots.inks import Ink
 
 
@@ -48,3 +48,11 @@ def test_changed_rows():
     after.text(1, 0, "x")
     assert after.changed_rows(before).tolist() == [1]
     assert after.changed_rows(None).tolist() == [0, 1, 2]
+
+
+def test_styles_are_packed_and_taken_apart():
+    canvas = Canvas(3, 1)
+    canvas.ink[0], canvas.ground[0], canvas.look[0] = [0, 8191, 4096], [8191, 0, 4097], [31, 0, 8]
+    assert [style_parts(key) for key in canvas.style_keys()[0].tolist()] == [
+        (0, 8191, 31), (8191, 0, 0), (4096, 4097, 8),
+    ]  # fmt: skip

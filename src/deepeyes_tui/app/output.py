@@ -18,7 +18,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from deepeyes_tui.app.plots.canvas import CONTINUED, Canvas, StyleOf
+from deepeyes_tui.app.plots.canvas import CONTINUED, Canvas, StyleOf, style_parts
 
 RESET = "\x1b[0m"
 Codes = Callable[[Style | None], str]
@@ -157,7 +157,7 @@ def sequences(parts: Iterable[Part], codes: Codes) -> str:
 def canvas_sequences(patch: Patch, codes: Codes) -> str:
     """Return the spans of a canvas as text with escape sequences."""
     canvas, out, current = patch.canvas, [], ""
-    keys = canvas.ink.astype(np.uint32) | canvas.ground.astype(np.uint32) << 8 | canvas.look.astype(np.uint32) << 16
+    keys = canvas.style_keys()
     known: dict[int, str] = {}
     for y, x1, x2 in patch.spans:
         row = keys[y, x1:x2]
@@ -167,7 +167,7 @@ def canvas_sequences(patch: Patch, codes: Codes) -> str:
         for start, end, key in zip(starts, [*starts[1:], x2 - x1], row[starts].tolist(), strict=True):
             wanted = known.get(key)
             if wanted is None:
-                wanted = known[key] = codes(patch.style_of(key & 255, key >> 8 & 255, key >> 16))
+                wanted = known[key] = codes(patch.style_of(*style_parts(key)))
             if wanted != current:
                 out.append(f"\x1b[0;{wanted}m" if wanted else RESET)
                 current = wanted

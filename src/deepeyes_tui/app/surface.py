@@ -20,7 +20,7 @@ from deepeyes_tui.app.moves import Room
 from deepeyes_tui.app.output import Patch, Span
 from deepeyes_tui.app.picture import Painter
 from deepeyes_tui.app.plots.canvas import CONTINUED, Canvas
-from deepeyes_tui.app.plots.palette import Palette
+from deepeyes_tui.app.plots.palette import MOST_STYLES, Palette
 from deepeyes_tui.app.scene import Scene
 
 BRIDGE = 8
@@ -111,6 +111,8 @@ class Surface(Widget):
         key = ink, ground, look
         style = self._styles_of.get(key)
         if style is None:
+            if len(self._styles_of) >= MOST_STYLES:
+                self._styles_of.clear()
             style = self._styles_of[key] = self._base + self._palette.style(ink, ground, look)
         return style
 

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from deepeyes_tui.app.plots.inks import Ink, Look
+from deepeyes_tui.app.plots.inks import INK_BITS, MOST_INKS, Ink, Look
 
 StyleOf = Callable[[int, int, int], Style]
 """Ink of the glyph, ink of the background (DEFAULT: the widget's own), look -> a style from a table."""
@@ -22,6 +22,11 @@ CONTINUED = 0
 WIDE_MARK = chr(CONTINUED)
 
 
+def style_parts(key: int) -> tuple[int, int, int]:
+    """Return ink, ground and look of a number from `Canvas.style_keys`."""
+    return key & MOST_INKS - 1, key >> INK_BITS & MOST_INKS - 1, key >> 2 * INK_BITS
+
+
 @lru_cache(maxsize=4096)
 def _single_width(text: str) -> bool:
     """Return whether each character takes one cell."""
@@ -29,7 +34,8 @@ def _single_width(text: str) -> bool:
 
 
 class Canvas:
-    """`height x width` cells. Arrays `glyph (H, W) uint32`, `ink`, `ground`, `look (H, W) uint8` may be written to.
+    """`height x width` cells. Arrays `glyph (H, W) uint32`, `ink`, `ground (H, W) uint16`, `look (H, W) uint8` may be
+    written to.
 
     A glyph two cells wide is followed by a cell `CONTINUED`.
     """
@@ -39,8 +45,8 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         shape = (max(height, 0), max(width, 0))
         self.glyph: NDArray[np.uint32] = np.full(shape, BLANK, np.uint32)
-        self.ink: NDArray[np.uint8] = np.zeros(shape, np.uint8)
-        self.ground: NDArray[np.uint8] = np.zeros(shape, np.uint8)
+        self.ink: NDArray[np.uint16] = np.zeros(shape, np.uint16)
+        self.ground: NDArray[np.uint16] = np.zeros(shape, np.uint16)
         self.look: NDArray[np.uint8] = np.zeros(shape, np.uint8)
 
     @property
@@ -108,14 +114,20 @@ class Canvas:
         """Return the rows as plain text, for tests, text twins and terminals without colour."""
         return ["".join(map(chr, row[row != CONTINUED])) for row in self.glyph]
 
+    def style_keys(self) -> NDArray[np.uint32]:
+        """Return how each cell looks as one number, `(H, W)`; `style_parts` takes it apart."""
+        keys: NDArray[np.uint32] = self.look.astype(np.uint32)
+        for part in (self.ground, self.ink):
+            keys <<= np.uint32(INK_BITS)
+            keys |= part
+        return keys
+
     def strips(self, style_of: StyleOf) -> list[Strip]:
         """Return a strip a row; runs of cells that look the same share one segment."""
-        key: NDArray[np.uint32] = (
-            self.ink.astype(np.uint32) | self.ground.astype(np.uint32) << 8 | self.look.astype(np.uint32) << 16
-        ).astype(np.uint32)
         if not self.width:
             return [Strip([], 0) for _ in range(self.height)]
-        styles = {k: style_of(k & 255, k >> 8 & 255, k >> 16) for k in np.unique(key).tolist()}
+        key = self.style_keys()
+        styles = {k: style_of(*style_parts(k)) for k in np.unique(key).tolist()}
         return [self._strip(row, styles, key[row]) for row in range(self.height)]
 
     def _strip(self, row: int, styles: dict[int, Style], keys: NDArray[np.uint32]) -> Strip:

@@ -292,7 +292,7 @@ def _bits(frame: Frame, points: Points, glyphs: Glyphs) -> NDArray[np.uint8]:
     return cell_bits(frame.width, frame.height, x, y, glyphs)
 
 
-def _markers(glyph: NDArray[np.uint32], ink: NDArray[np.uint8], frame: Frame, points: Points, glyphs: Glyphs) -> None:
+def _markers(glyph: NDArray[np.uint32], ink: NDArray[np.uint16], frame: Frame, points: Points, glyphs: Glyphs) -> None:
     """Mark points of a dotted curve, at most one in `MARK_EVERY` columns."""
     column, row = frame.column(points.x), frame.row(points.y)
     first = np.append(True, np.diff(column // MARK_EVERY) != 0) & (column >= 0) & (column < frame.width)

@@ -14,7 +14,7 @@ from deepeyes_tui.app.plots.heatmap_layout import HeatmapLayout
 from deepeyes_tui.app.plots.inks import FADED, FADES, LEVELS, Ink
 from deepeyes_tui.app.plots.raster import HALVES
 
-Cells = NDArray[np.uint8]
+Cells = NDArray[np.uint16]
 
 FLANK: Final = 2
 """Columns at either side of a half cell that point at it."""
@@ -71,7 +71,7 @@ def _shades(blocks: Blocks, ramp: int) -> Cells:
     step = np.minimum((blocks.reliability * (FADES + 1)).astype(np.intp), FADES)
     first = np.where(step == FADES, ramp, FADED[Ink(ramp)] + step * LEVELS)
     shade = np.where(blocks.level >= 0, first + blocks.level, int(Ink.FAINT))
-    return np.where(blocks.dead, 0, shade).astype(np.uint8)
+    return np.where(blocks.dead, 0, shade).astype(np.uint16)
 
 
 def _pairs(values: NDArray[Any], layout: HeatmapLayout) -> NDArray[Any]:

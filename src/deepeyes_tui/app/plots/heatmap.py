@@ -75,7 +75,7 @@ def _draw_cells(
     known, on = blocks.level >= 0, blocks.always_on & ~blocks.dead
     glyph = shapes.pick(blocks.level, blocks.reliability, blocks.marked)
     level = TEXT_FROM + blocks.level * (LEVELS - TEXT_FROM) // LEVELS if shapes.by_value else blocks.level
-    shade = np.where(known, ramp + level, int(Ink.MUTED)).astype(np.uint8)
+    shade = np.where(known, ramp + level, int(Ink.MUTED)).astype(np.uint16)
     ink = np.repeat(shade, high * wide).reshape(glyph.shape)
     ground, look = np.zeros_like(ink), np.zeros_like(ink)
     ground[blocks.marked] = Ink.SELECTED

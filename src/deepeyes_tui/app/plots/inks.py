@@ -10,6 +10,10 @@ LEVELS = 16
 FADES = 3
 """Steps between a ramp's own colours and the background: 0 is the faintest."""
 
+INK_BITS: Final = 13
+"""Bits of an ink where a style is packed into one number."""
+MOST_INKS: Final = 1 << INK_BITS
+
 TEXT_FROM: Final = 6
 """The lowest level of a ramp whose colour is strong enough for a letter."""
 

@@ -8,7 +8,7 @@ from typing import Final
 from rich.style import Style
 
 from deepeyes_tui.app.plots import color_tables
-from deepeyes_tui.app.plots.inks import LEVELS, Ink, Look
+from deepeyes_tui.app.plots.inks import INK_BITS, LEVELS, Ink, Look
 
 MOST_STYLES: Final = 8192
 
@@ -115,7 +115,7 @@ class Palette:
 
     def style(self, ink: int, ground: int = Ink.DEFAULT, look: int = Look.PLAIN) -> Style:
         """Return the style of a cell; never None. `DEFAULT` leaves the widget's own colour."""
-        key = ink | ground << 8 | look << 16
+        key = ink | ground << INK_BITS | look << 2 * INK_BITS
         style = self._styles.get(key)
         if style is None:
             if len(self._styles) >= MOST_STYLES:
