@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from cmap import Colormap
-from rich.color import Color, ColorSystem
+from numpy.typing import NDArray
 from rich.color_triplet import ColorTriplet
 from rich.palette import Palette
 
-from deepeyes_tui.app.plots.inks import FADES, LEVELS, Ink
+from deepeyes_tui.app.plots.inks import LEVELS, MORE_LABELS, Ink
+from deepeyes_tui.app.plots.pixels import hex_of, steady_256
 
 TARGET = Path(__file__).parents[1] / "src/deepeyes_tui/app/plots/color_tables.py"
-SIZE = int(Ink.FREQUENCY_FADED) + FADES * LEVELS
+SIZE = int(Ink.LABELS_MORE) + 2 * LEVELS
 GROUND = {"DARK": "#0e1116", "LIGHT": "#fbfbfa"}
 KEEPS = (0.34, 0.52, 0.75)
 NAMED = {
@@ -39,6 +41,13 @@ NAMED = {
         Ink.ON_LOW: "#ffffff",
         Ink.ON_HIGH: "#000000",
         Ink.ON_CURSOR: "#000000",
+        Ink.GREYED: "#59626d",
+        Ink.FAITHFUL: "#e3e8ee",
+        Ink.FALSE_NEIGHBOURS: "#b77dff",
+        Ink.TEARS: "#3fd98a",
+        Ink.BOTH_WRONG: "#ff4d3d",
+        Ink.BRUSH: "#1b2738",
+        Ink.BRUSH_EDGE: "#35506f",
     },
     "LIGHT": {
         Ink.DEFAULT: "#24292f",
@@ -60,6 +69,13 @@ NAMED = {
         Ink.ON_LOW: "#000000",
         Ink.ON_HIGH: "#ffffff",
         Ink.ON_CURSOR: "#ffffff",
+        Ink.GREYED: "#b4bac1",
+        Ink.FAITHFUL: "#868e97",
+        Ink.FALSE_NEIGHBOURS: "#8127c9",
+        Ink.TEARS: "#12863a",
+        Ink.BOTH_WRONG: "#000000",
+        Ink.BRUSH: "#dfe9f6",
+        Ink.BRUSH_EDGE: "#a9c7ea",
     },
 }
 LABELS = {
@@ -89,8 +105,11 @@ RAMPS_256 = {
 }
 """Chosen by hand: the nearest colours are partly grey, and not ordered by lightness."""
 
-NAMED_256 = {"DARK": {}, "LIGHT": {Ink.UP: "#008700", Ink.GOOD: "#008700"}}
-"""Instead of a nearest colour that is too weak for text."""
+NAMED_256 = {
+    "DARK": {Ink.BRUSH: "#262626", Ink.BRUSH_EDGE: "#4e4e4e"},
+    "LIGHT": {Ink.UP: "#008700", Ink.GOOD: "#008700", Ink.BRUSH: "#d7ffff", Ink.BRUSH_EDGE: "#afd7ff"},
+}
+"""Instead of a nearest colour that is too weak for text, or too strong for a ground."""
 
 
 def blend(color: str, ground: str, keep: float) -> str:
@@ -105,6 +124,31 @@ def ramp(name: str, start: float, theme: str) -> list[str]:
     return [Colormap(name)(place).hex for place in (places if theme == "DARK" else places[::-1])]
 
 
+def lab(colors: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return `(N, 3)` colours of 0 to 255 in Oklab (Ottosson 2020), in which distances are as they are seen."""
+    part = colors / 255
+    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    cones = linear @ np.array([[0.4122, 0.2119, 0.0883], [0.5363, 0.6807, 0.2817], [0.0514, 0.1074, 0.6300]])
+    mixed = np.array([[0.2105, 1.9780, 0.0259], [0.7936, -2.4286, 0.7828], [-0.0041, 0.4506, -0.8087]])
+    return np.cbrt(cones) @ mixed
+
+
+def far_apart(theme: str) -> list[str]:
+    """Return colours of which each is as far as can be from those before it, the ground and grey (Glasbey 2007)."""
+    steps = np.linspace(0, 255, 18).astype(np.int64)
+    candidates = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    lightness = lab(candidates)[:, 0]
+    candidates = candidates[lightness > 0.62 if theme == "DARK" else (lightness > 0.35) & (lightness < 0.68)]
+    taken = [GROUND[theme], NAMED[theme][Ink.GREYED], NAMED[theme][Ink.DEFAULT]]
+    near = np.array([list(bytes.fromhex(color[1:])) for color in taken])
+    chosen: list[int] = []
+    distance = np.linalg.norm(lab(candidates)[:, None] - lab(near), axis=2).min(axis=1)
+    for _ in range(MORE_LABELS):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(lab(candidates) - lab(candidates[chosen[-1:]]), axis=1))
+    return hex_of(candidates[chosen])
+
+
 def table(theme: str) -> list[str]:
     """Return the colour of every ink on one ground; unused places take the default colour."""
     ground, named = GROUND[theme], NAMED[theme]
@@ -112,8 +156,8 @@ def table(theme: str) -> list[str]:
     for ink, color in named.items():
         colors[ink] = color
     colors[Ink.MARKED], colors[Ink.POINTER] = named[Ink.SELECTED], named[Ink.CURSOR]
-    for number, color in enumerate(LABELS[theme]):
-        colors[Ink.LABEL + number] = color
+    for first, labels in ((Ink.LABEL, LABELS[theme]), (Ink.LABELS_MORE, far_apart(theme))):
+        colors[first : first + len(labels)] = labels
     for ink, (name, start, faded) in RAMPS.items():
         own = ramp(name, start, theme)
         colors[ink : ink + LEVELS] = own
@@ -123,14 +167,15 @@ def table(theme: str) -> list[str]:
     return [color[:7].lower() for color in colors]
 
 
-def steady_256() -> list[ColorTriplet]:
-    """Return the colours of xterm's 256 that rich reduces to themselves."""
-    steady = []
-    for number in range(16, 256):
-        triplet = Color.from_ansi(number).get_truecolor()
-        if Color.from_triplet(triplet).downgrade(ColorSystem.EIGHT_BIT).number == number:
-            steady.append(triplet)
-    return steady
+def each_its_own(colors: list[str]) -> list[str]:
+    """Return for each colour the nearest steady one that no colour before it has taken."""
+    steady = np.array(steady_256(), np.int64)
+    chosen: list[int] = []
+    for color in colors:
+        distance = np.linalg.norm(lab(steady) - lab(np.array([list(bytes.fromhex(color[1:]))])), axis=1)
+        distance[chosen] = np.inf
+        chosen.append(int(distance.argmin()))
+    return hex_of(steady[chosen])
 
 
 def reduced(colors: list[str], theme: str) -> list[str]:
@@ -139,7 +184,10 @@ def reduced(colors: list[str], theme: str) -> list[str]:
     palette = Palette([tuple(triplet) for triplet in steady])
     nearest = [steady[palette.match(ColorTriplet(*bytes.fromhex(color[1:])))].hex for color in colors]
     for ink, color in NAMED_256[theme].items():
+        assert ColorTriplet(*bytes.fromhex(color[1:])) in steady
         nearest[ink] = color
+    more = slice(Ink.LABELS_MORE, Ink.LABELS_MORE + MORE_LABELS)
+    nearest[more] = each_its_own(colors[more])
     for ink, text in RAMPS_256.items():
         own = [f"#{color}" for color in text.split()]
         assert {ColorTriplet(*bytes.fromhex(color[1:])) for color in own} <= set(steady)

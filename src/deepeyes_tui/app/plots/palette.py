@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
 from typing import Final
 
 from rich.style import Style
 
 from deepeyes_tui.app.plots import color_tables
-from deepeyes_tui.app.plots.inks import INK_BITS, LEVELS, Ink, Look
+from deepeyes_tui.app.plots.inks import INK_BITS, LABELS, LEVELS, MORE_LABELS, Ink, Look
+from deepeyes_tui.app.plots.pixels import pixels_256, pixels_ansi, true_pixels
 
 MOST_STYLES: Final = 8192
 
@@ -48,6 +50,10 @@ NAMED_ANSI: Final = {
     Ink.ON_HIGH: "black",
     Ink.MARKED: "bright_white",
     Ink.POINTER: "bright_cyan",
+    Ink.GREYED: "bright_black",
+    Ink.FALSE_NEIGHBOURS: "magenta",
+    Ink.TEARS: "green",
+    Ink.BOTH_WRONG: "bright_red",
 }
 RAMPS_ANSI: Final = {
     Ink.MAXIMUM: ["blue", "bright_blue", "cyan", "green", "yellow"],
@@ -61,10 +67,13 @@ LABELS_ANSI: Final = (
     "cyan",
     "green",
     "bright_magenta",
-    "bright_black",
+    "bright_green",
     "bright_red",
     "bright_blue",
+    "bright_cyan",
+    "bright_yellow",
 )
+"""For more than ten labels all twelve, in turn."""
 SIZE: Final = len(color_tables.DARK.split())
 
 
@@ -72,7 +81,8 @@ def _ansi_table() -> list[str]:
     names = ["default"] * SIZE
     for ink, name in NAMED_ANSI.items():
         names[ink] = name
-    names[Ink.LABEL : Ink.LABEL + len(LABELS_ANSI)] = LABELS_ANSI
+    names[Ink.LABEL : Ink.LABEL + LABELS] = LABELS_ANSI[:LABELS]
+    names[Ink.LABELS_MORE : Ink.LABELS_MORE + MORE_LABELS] = itertools.islice(itertools.cycle(LABELS_ANSI), MORE_LABELS)
     for ramp, faded in ((Ink.MAXIMUM, Ink.MAXIMUM_FADED), (Ink.FREQUENCY, Ink.FREQUENCY_FADED)):
         own = [RAMPS_ANSI[ramp][level * len(RAMPS_ANSI[ramp]) // LEVELS] for level in range(LEVELS)]
         names[ramp : ramp + LEVELS] = own
@@ -95,11 +105,20 @@ def _table(theme: Theme, depth: Depth) -> list[str]:
     return [f"#{color}" for color in tables[theme, depth].split()]
 
 
+def _pixels(theme: Theme, depth: Depth) -> list[str]:
+    """Return what the colours of pictures look like; nothing without colours."""
+    if depth is Depth.NONE:
+        return []
+    if depth is Depth.C16 or theme is Theme.ANSI:
+        return pixels_ansi()
+    return true_pixels() if depth is Depth.TRUECOLOR else pixels_256()
+
+
 class Palette:
     """Styles for canvases, from a table that is filled as it is used.
 
-    In sixteen colours or none, `SELECTED` and `CURSOR` are shown by reversing. A faint text stays readable only where
-    `FAINT` is used for lines, not for words.
+    In sixteen colours or none, `SELECTED`, `CURSOR` and `BRUSH_EDGE` are shown by reversing, `BRUSH` by nothing. A
+    faint text stays readable only where `FAINT` is used for lines, not for words.
     """
 
     def __init__(self, theme: Theme = Theme.DARK, depth: Depth = Depth.TRUECOLOR) -> None:
@@ -110,7 +129,10 @@ class Palette:
         self._styles: dict[int, Style] = {}
 
     def color(self, ink: int) -> str:
-        """Return an ink's colour as `#rrggbb`, as the name of an ANSI colour, or `default`."""
+        """Return an ink's colour as `#rrggbb`, as the name or number of an ANSI colour, or `default`."""
+        if ink >= Ink.PIXEL:
+            pixels = _pixels(self.theme, self.depth)
+            return pixels[ink - Ink.PIXEL] if ink - Ink.PIXEL < len(pixels) else "default"
         return self._colors[ink] if 0 <= ink < SIZE else "default"
 
     def style(self, ink: int, ground: int = Ink.DEFAULT, look: int = Look.PLAIN) -> Style:
@@ -125,11 +147,12 @@ class Palette:
 
     def _make(self, ink: int, ground: int, look: int) -> Style:
         chosen = Ink.SELECTED, Ink.CURSOR
-        reverse = bool(look & Look.REVERSE) or ink in chosen or (ground in chosen and self._reverses)
+        reversing = self._reverses and ground in (*chosen, Ink.BRUSH_EDGE)
+        reverse = bool(look & Look.REVERSE) or ink in chosen or reversing
         if ground in chosen and not self._reverses and ink == Ink.DEFAULT:
             ink = Ink.ON_CURSOR
         plain_ink = ink in (Ink.DEFAULT, *chosen, Ink.ON_CURSOR) and not (ink == Ink.ON_CURSOR and not self._reverses)
-        plain_ground = ground == Ink.DEFAULT or (ground in chosen and self._reverses)
+        plain_ground = ground == Ink.DEFAULT or reversing
         return Style(
             color=None if plain_ink else self._named(ink),
             bgcolor=None if plain_ground else self._named(ground),
