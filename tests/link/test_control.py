@@ -391,3 +391,18 @@ def test_what_cannot_be_said():
         encode(Command("reset", {"layer": object()}))
     with pytest.raises(MessageError):
         decode_outcome(b'{"id": 1, "ok": 1, "message": "x"}')
+
+
+def test_control_off_lets_a_viewer_choose_what_it_sees(path):
+    server = ControlServer(path, allowed=False)
+    sent = [Command(Action.FOCUS, {"layer": "conv2"}, id=7), Command(Action.STATUS, id=8)]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.connect(str(path))
+        for command in sent:
+            client.sendall(encode(command))
+        waiting = []
+        while len(waiting) < len(sent):
+            server.wait(1)
+            waiting += server.pending()
+    assert [request.command for request in waiting] == sent
+    server.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deepeyes_tui.link.client import ControlClient
 from deepeyes_tui.link.errors import ControlError, MessageError
-from deepeyes_tui.link.messages import Command, Outcome, decode_command, encode
+from deepeyes_tui.link.messages import WATCHING, Command, Outcome, decode_command, encode
 from deepeyes_tui.link.serving import Client, SocketLoop
 from deepeyes_tui.link.sockets import listen
 
@@ -34,8 +34,8 @@ class Request:
 class ControlServer:
     """Listens at `path` from a daemon thread. Raises ControlError when it cannot.
 
-    With `allowed` false, every command is refused at once. A process forked from this one (a DataLoader's worker) has
-    no such thread: there its copies of the sockets are closed, and every method does nothing.
+    With `allowed` false, every command but those of `WATCHING` is refused at once. A process forked from this one (a
+    DataLoader's worker) has no such thread: there its copies of the sockets are closed, and every method does nothing.
     """
 
     def __init__(self, path: Path, *, allowed: bool = True) -> None:
@@ -88,7 +88,7 @@ class ControlServer:
         except MessageError as error:
             self._loop.put(client, _encoded(Outcome(0, False, str(error))))
             return False
-        refusal = self._refusal()
+        refusal = self._refusal(command)
         if refusal:
             self._loop.put(client, _encoded(Outcome(command.id, False, refusal)))
             return True
@@ -97,8 +97,8 @@ class ControlServer:
         self._wake.set()
         return True
 
-    def _refusal(self) -> str:
-        if not self._allowed:
+    def _refusal(self, command: Command) -> str:
+        if not self._allowed and command.action not in WATCHING:
             return 'this run takes no commands: its script calls watch(..., control="off")'
         if len(self._queue) >= MAX_WAITING:
             return f"{MAX_WAITING} commands are waiting already: the training is in a long step"

@@ -11,6 +11,10 @@ class BoardError(LinkError):
     """A file is no board that this version can read."""
 
 
+class RingError(LinkError):
+    """A file is no ring of instances that this version can read."""
+
+
 class MessageError(LinkError):
     """A line is no message."""
 

@@ -12,6 +12,7 @@ from deepeyes_tui.link.errors import MessageError
 __all__ = [
     "JSON",
     "MAX_LINE",
+    "WATCHING",
     "Action",
     "Command",
     "MessageError",
@@ -30,13 +31,21 @@ MAX_MESSAGE = 4000
 
 
 class Action(StrEnum):
-    """What a training can be asked to do. RESET takes `layer`, a name or None for all."""
+    """What a training can be asked to do.
+
+    RESET takes `layer`, a name or None for all; FOCUS takes `layer`, a name or None for none.
+    """
 
     PAUSE = "pause"
     RESUME = "resume"
     STOP = "stop"
     RESET = "reset"
+    FOCUS = "focus"
     STATUS = "status"
+
+
+WATCHING = frozenset({Action.FOCUS, Action.STATUS})
+"""What steers the monitor alone, not the training: allowed in any run."""
 
 
 @dataclass(frozen=True, slots=True)

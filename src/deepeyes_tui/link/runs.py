@@ -14,6 +14,7 @@ from typing import Any
 
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.folders import check_own, is_own, live_root, live_roots, runs_folder
+from deepeyes_tui.link.keeping import INSTANCES, forget_instances, keep_instances
 from deepeyes_tui.link.processes import process_alive, process_start_time
 from deepeyes_tui.link.records import RECORD, RunRecord, locked, new_record, read_record, write_record
 
@@ -53,6 +54,11 @@ class Run:
         return (self.live if self.live.is_dir() else self.folder) / "board"
 
     @property
+    def instances(self) -> Path:
+        """The folder of the rings of instances: in the live folder, or in the lasting one."""
+        return (self.live if self.live.is_dir() else self.folder) / INSTANCES
+
+    @property
     def control(self) -> Path:
         """The control socket."""
         return self.live / "control"
@@ -84,9 +90,13 @@ class Run:
         return record
 
     def remove_live(self, keep_board: bool = True) -> None:
-        """Remove the live folder, its last board saved in the lasting one where there is room. Twice is fine."""
+        """Remove the live folder, its last board and instances saved in the lasting one where there is room.
+
+        Twice is fine.
+        """
         if keep_board:
             _keep_board(self.live, self.folder)
+            keep_instances(self.live, self.folder)
         if is_own(self.live):
             shutil.rmtree(self.live, ignore_errors=True)
 
@@ -100,6 +110,7 @@ def claim_run(name: str, *, command: Sequence[str] = ()) -> Run:
             run = Run(candidate, runs / candidate, live / candidate)
             if _make(run):
                 _first_record(run, tuple(command))
+                forget_instances(runs)
                 return run
     except OSError as error:
         where = error.filename or runs
@@ -215,7 +226,10 @@ def adopted_run() -> Run | None:
 
 
 def sweep() -> int:
-    """Remove the live folders of processes that are gone, keeping each last board. Returns how many."""
+    """Remove the live folders of processes that are gone, keeping each last board and its instances.
+
+    Returns how many.
+    """
     removed = 0
     for root in live_roots():
         if not is_own(root):
@@ -240,6 +254,7 @@ def _sweep_one(live: Path) -> bool:
     folder = Path(record.folder)
     if record.folder and is_own(folder):
         _keep_board(live, folder)
+        keep_instances(live, folder)
     shutil.rmtree(live, ignore_errors=True)
     return True
 

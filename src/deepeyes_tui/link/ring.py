@@ -1,0 +1,112 @@
+"""Rings of instances: one file a layer that the training process writes and any number of readers read.
+
+Plain `pread` and `pwrite`, for the board's reasons, and no lock: a reader drops the rows that the writer may have
+reached while they were read.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepeyes_tui.link.errors import RingError
+from deepeyes_tui.link.files import make_file, write_all
+from deepeyes_tui.link.instances import Instances
+from deepeyes_tui.link.ring_layout import (
+    BEGUN_AT,
+    DONE_AT,
+    FOCUSED_AT,
+    SUPERSEDED_AT,
+    WORD,
+    RingSpec,
+    encode_header,
+)
+from deepeyes_tui.link.ring_reader import RingReader
+
+__all__ = ["Instances", "RingError", "RingReader", "RingSpec", "RingWriter", "ring_path"]
+
+
+def ring_path(instances: Path, layer: int) -> Path:
+    """Return where the ring of layer number `layer` is in a run's folder of instances."""
+    return instances / f"{layer:05d}.ring"
+
+
+class RingWriter:
+    """Makes a ring of `capacity` rows at `path`, in the place of any that is there; the file grows as rows come.
+
+    Raises ValueError for sizes that a ring cannot have, OSError when there is no room.
+    """
+
+    def __init__(self, path: Path, spec: RingSpec, capacity: int, *, focused: bool = False) -> None:
+        start = encode_header(spec, capacity)
+        self.path, self.spec, self.capacity, self.written = path, spec, capacity, 0
+        self._row, self._rows_at = spec.row, len(start)
+        self._fd = make_file(path, start)
+        self.focus(focused)
+
+    def append(
+        self,
+        *,
+        activations: ArrayLike,
+        patches: ArrayLike,
+        thumbnails: ArrayLike,
+        labels: ArrayLike,
+        steps: ArrayLike,
+        inputs: ArrayLike,
+        positions: ArrayLike,
+        boxes: ArrayLike,
+    ) -> None:
+        """Add `S` rows, shaped as in `Instances`; what is given once counts for all of them.
+
+        Of more rows than fit the last are taken. Raises ValueError for other shapes, OSError when there is no room;
+        readers then keep the rows before.
+        """
+        rows = np.zeros(len(np.asarray(activations)), self._row)
+        given = {
+            "activations": activations,
+            "patches": patches,
+            "thumbnails": thumbnails,
+            "labels": labels,
+            "steps": steps,
+            "inputs": inputs,
+            "positions": positions,
+            "boxes": boxes,
+        }
+        with np.errstate(over="ignore", invalid="ignore"):
+            for name, values in given.items():
+                rows[name] = values
+        self._put(rows[-self.capacity :])
+
+    def _put(self, rows: NDArray[Any]) -> None:
+        first, end = self.written, self.written + len(rows)
+        rows["number"] = np.arange(first + 1, end + 1)
+        write_all(self._fd, WORD.pack(end), BEGUN_AT)
+        place = first % self.capacity
+        split = min(len(rows), self.capacity - place)
+        self._write(rows[:split], place)
+        self._write(rows[split:], 0)
+        write_all(self._fd, WORD.pack(end), DONE_AT)
+        self.written = end
+
+    def _write(self, rows: NDArray[Any], place: int) -> None:
+        if len(rows):
+            write_all(self._fd, rows.view(np.uint8).data, self._rows_at + place * self._row.itemsize)
+
+    def focus(self, focused: bool) -> None:
+        """Say whether the layer is in focus."""
+        write_all(self._fd, WORD.pack(focused), FOCUSED_AT)
+
+    def supersede(self) -> None:
+        """Tell readers to look for another ring at the same path."""
+        if self._fd >= 0:
+            write_all(self._fd, WORD.pack(1), SUPERSEDED_AT)
+
+    def close(self) -> None:
+        """Let go of the file, which stays. Twice is fine."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)

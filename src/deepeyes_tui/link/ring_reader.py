@@ -1,0 +1,195 @@
+"""Reading a ring: whatever bytes are there, frozen `Instances`, nothing yet, or one clear error."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepeyes_tui.link.errors import RingError
+from deepeyes_tui.link.files import open_own, read_all
+from deepeyes_tui.link.instances import Instances
+from deepeyes_tui.link.ring_layout import (
+    BEGUN_AT,
+    COUNTERS,
+    DONE_AT,
+    FOCUSED_AT,
+    HEADER_ROOM,
+    SUPERSEDED_AT,
+    WORD,
+    RingHeader,
+    decode_header,
+    description_length,
+)
+
+Frozen = TypeVar("Frozen", bound=NDArray[Any])
+
+TRIES = 3
+"""Looks within one `read`, where the writer went round the whole ring meanwhile."""
+EXPONENT, SIGN = np.uint16(0x7C00), np.uint16(0x8000)
+"""Bits of a float16: it is not finite where all of the exponent's are set."""
+
+
+class RingReader:
+    """Opens the ring at `path`. Raises RingError when it is no ring of this version and user."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = _open(path)
+        try:
+            self.inode = (os.fstat(self._fd).st_dev, os.fstat(self._fd).st_ino)
+            self._header = _read_header(self._fd)
+        except OSError as error:
+            self.close()
+            raise RingError(f"the instances cannot be read: {error.strerror}") from error
+        except RingError:
+            self.close()
+            raise
+        self._row = self._header.spec.row
+
+    @property
+    def layer(self) -> str:
+        """The layer's name."""
+        return self._header.spec.layer
+
+    @property
+    def generation(self) -> int:
+        """The structure of the model that the ring belongs to."""
+        return self._header.spec.generation
+
+    @property
+    def capacity(self) -> int:
+        """Rows that the ring has room for."""
+        return self._header.capacity
+
+    @property
+    def written(self) -> int:
+        """Rows ever written; 0 where the file cannot be read any more."""
+        return self._word(DONE_AT) or 0
+
+    @property
+    def superseded(self) -> bool:
+        """Whether the writer has put another ring at the same path, or this one cannot be read any more."""
+        return self._word(SUPERSEDED_AT) != 0
+
+    def read(self, most: int | None = None) -> Instances | None:
+        """Return the newest rows, `most` at most, oldest first, or None while there are none.
+
+        Raises RingError when the file was cut off or its counters are damaged.
+        """
+        for _ in range(TRIES):
+            begun, done = self._counters()
+            count = min(done, self.capacity, self.capacity if most is None else max(most, 0))
+            if count == 0:
+                return None
+            rows = self._rows(done - count, count)
+            begun = max(self._counters()[0], begun)
+            numbers = np.arange(done - count, done)
+            whole = (rows["number"] == numbers + 1) & (numbers >= begun - self.capacity)
+            if whole.any():
+                return self._instances(rows[whole], done)
+        return None
+
+    def close(self) -> None:
+        """Let go of the file. Twice is fine."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _word(self, at: int) -> int | None:
+        try:
+            data = os.pread(self._fd, WORD.size, at)
+        except OSError:
+            return None
+        return int(WORD.unpack(data)[0]) if len(data) == WORD.size else None
+
+    def _counters(self) -> tuple[int, int]:
+        try:
+            data = os.pread(self._fd, COUNTERS.size, BEGUN_AT)
+        except OSError as error:
+            raise RingError(f"the instances cannot be read: {error.strerror}") from error
+        if len(data) < COUNTERS.size:
+            raise RingError("the instances were cut off while they were read")
+        begun, done = COUNTERS.unpack(data)
+        if not done <= begun <= done + self.capacity or begun >= 2**62:
+            raise RingError("the counters of the instances are damaged")
+        return begun, done
+
+    def _rows(self, first: int, count: int) -> NDArray[Any]:
+        rows = np.empty(count, self._row)
+        place = first % self.capacity
+        split = min(count, self.capacity - place)
+        try:
+            whole = self._fill(rows[:split], place) and self._fill(rows[split:], 0)
+        except OSError as error:
+            raise RingError(f"the instances cannot be read: {error.strerror}") from error
+        if not whole:
+            raise RingError("the instances were cut off: the file is shorter than its counters say")
+        return rows
+
+    def _fill(self, rows: NDArray[Any], place: int) -> bool:
+        if not len(rows):
+            return True
+        return read_all(self._fd, rows.view(np.uint8).data, self._header.rows_at + place * self._row.itemsize)
+
+    def _instances(self, rows: NDArray[Any], done: int) -> Instances:
+        spec = self._header.spec
+        activations, patches = np.ascontiguousarray(rows["activations"]), np.ascontiguousarray(rows["patches"])
+        broken = _mend(activations) | _mend(patches)
+        activations[(activations.view(np.uint16) & SIGN) != 0] = 0
+        return Instances(
+            layer=spec.layer,
+            generation=spec.generation,
+            focused=bool(self._word(FOCUSED_AT)),
+            written=done,
+            ids=_frozen(rows["number"] - 1),
+            activations=_frozen(activations),
+            patches=_frozen(patches),
+            labels=_frozen(np.maximum(rows["labels"], -1)),
+            steps=_frozen(np.maximum(rows["steps"], 0)),
+            inputs=_frozen(np.maximum(rows["inputs"], 0)),
+            positions=_frozen(np.maximum(rows["positions"], 0)),
+            boxes=_frozen(_boxes(rows["boxes"], spec.input_size)),
+            thumbnails=_frozen(np.ascontiguousarray(rows["thumbnails"])),
+            input_size=spec.input_size,
+            nonfinite=int(broken.sum()),
+        )
+
+
+def _open(path: Path) -> int:
+    try:
+        return open_own(path)
+    except FileNotFoundError as error:
+        raise RingError("there are no instances of this layer yet") from error
+    except OSError as error:
+        raise RingError(f"the instances cannot be opened: {error.strerror}") from error
+
+
+def _read_header(fd: int) -> RingHeader:
+    data = os.pread(fd, HEADER_ROOM, 0)
+    return decode_header(data, os.pread(fd, description_length(data), HEADER_ROOM))
+
+
+def _mend(values: NDArray[np.float16]) -> NDArray[np.bool_]:
+    """Put 0 for NaN and the largest float16 for infinity, in place; return the rows `(S,)` where there were any."""
+    broken: NDArray[np.bool_] = ((values.view(np.uint16) & EXPONENT) == EXPONENT).any(1)
+    if broken.any():
+        values[broken] = np.nan_to_num(values[broken])
+    return broken
+
+
+def _boxes(boxes: NDArray[np.int16], size: tuple[int, ...]) -> NDArray[np.int16]:
+    """Return the boxes `(S, 4)` cut to the input; all zero where it is no picture."""
+    if not size:
+        return np.zeros(boxes.shape, np.int16)
+    most = np.minimum(size, np.iinfo(np.int16).max)
+    corner = np.clip(boxes[:, :2], 0, most - 1)
+    extent = np.clip(boxes[:, 2:], 1, most - corner)
+    return np.concatenate([corner, extent], axis=1).astype(np.int16)
+
+
+def _frozen(array: Frozen) -> Frozen:
+    array.flags.writeable = False
+    return array
