@@ -154,9 +154,9 @@ def _intruders(row: Floats, own: Indices, shown: Indices, wrong: Indices) -> flo
 @kernel
 def _rank(row: Floats, j: int) -> int:
     """Return the rank of entry `j`, 1 for the smallest; equal ones rank by number."""
-    value, before = row[j], 1
+    value, before = row[j], np.int32(1)
     for m in range(j):
-        before += int(row[m] <= value)
+        before = np.int32(before + (row[m] <= value))  # 32 bits: twice as many at a time
     for m in range(j + 1, len(row)):
-        before += int(row[m] < value)
-    return before
+        before = np.int32(before + (row[m] < value))
+    return int(before)

@@ -10,8 +10,10 @@ from deepeyes_tui.analysis.compiled import in_chunks, kernel, summing_kernel
 
 Floats = NDArray[np.float32]
 
-ROWS, COLUMNS = 32, 128
-"""Filters of a tile: small enough that a tile's sums stay in the first-level cache."""
+ROWS, COLUMNS = 128, 128
+"""Filters of a tile: its sums stay in the second-level cache, and a row of them in the first."""
+MIRRORED = 32
+"""Filters of a tile that is written together with its mirror."""
 STEP = 8
 """Instances that are added up in registers before a sum in a tile is touched."""
 BLOCK = 1024
@@ -29,9 +31,10 @@ def weighted_jaccard(activations: ArrayLike) -> Floats:
     negative, NaN or infinite ones.
     """
     checked = _checked(activations)
-    sums = JaccardSums(checked.shape[1])
-    sums.update(checked)
-    return sums.similarity()
+    phi = np.zeros((checked.shape[1],) * 2, np.float32)
+    _add_minima(checked, phi)
+    _divide_minima(phi, checked.sum(axis=0, dtype=np.float64))
+    return phi
 
 
 class JaccardSums:
@@ -56,8 +59,7 @@ class JaccardSums:
         checked = _checked(activations)
         if checked.shape[1] != self.filters:
             raise ValueError(f"activations of {checked.shape[1]} filters cannot be added to those of {self.filters}")
-        for start in range(0, len(checked), BLOCK):
-            _add_minima(checked[start : start + BLOCK], self._minima[1])
+        _add_minima(checked, self._minima[1])
         self._totals[1] += checked.sum(axis=0, dtype=np.float64)
         self._instances[1] += len(checked)
 
@@ -79,10 +81,8 @@ class JaccardSums:
 
     def similarity(self) -> Floats:
         """Return `phi (F, F)` over both buckets, symmetric, in [0, 1]."""
-        phi = np.empty((self.filters, self.filters), np.float32)
-        older, newer = self._minima
-        totals = self._totals.sum(axis=0)
-        in_chunks(lambda first, last: divide_minima(older, newer, totals, phi, first, last), *_tile_rows(phi, 1))
+        phi = self._minima[0] + self._minima[1]
+        _divide_minima(phi, self._totals.sum(axis=0))
         return phi
 
 
@@ -96,13 +96,22 @@ def _checked(activations: ArrayLike) -> Floats:
 
 
 def _add_minima(activations: Floats, minima: Floats) -> None:
-    rows, size = _tile_rows(minima, len(activations))
-    in_chunks(lambda first, last: add_minima(activations, minima, first, last), rows, size)
+    for start in range(0, len(activations), BLOCK):
+        _add_block(activations[start : start + BLOCK], minima)
 
 
-def _tile_rows(pairs: Floats, instances: int) -> tuple[int, int]:
-    """Return how many rows of tiles cover `pairs (F, F)`, and how many of them are enough for a thread."""
-    return -(-len(pairs) // ROWS), max(1, WORTH_A_THREAD // max(ROWS * len(pairs) * instances, 1))
+def _add_block(activations: Floats, minima: Floats) -> None:
+    rows = _rows(minima, ROWS, len(activations))
+    in_chunks(lambda first, last: add_minima(activations, minima, first, last), *rows)
+
+
+def _divide_minima(phi: Floats, totals: NDArray[np.float64]) -> None:
+    in_chunks(lambda first, last: divide_minima(phi, totals, first, last), *_rows(phi, MIRRORED, 1))
+
+
+def _rows(pairs: Floats, height: int, instances: int) -> tuple[int, int]:
+    """Return how many rows of tiles of a height cover `pairs (F, F)`, and how many of them are enough for a thread."""
+    return -(-len(pairs) // height), max(1, WORTH_A_THREAD // max(height * len(pairs) * instances, 1))
 
 
 @njit(inline="always")
@@ -154,16 +163,16 @@ def _add_step(row: Floats, columns: Floats, sums: Floats) -> None:
 
 
 @kernel
-def divide_minima(
-    older: Floats, newer: Floats, totals: NDArray[np.float64], phi: Floats, first: int, last: int
-) -> None:
-    """Fill some rows of tiles of `phi (F, F)`, and their mirrors, from both buckets' minima and the sums `(F,)`."""
+def divide_minima(phi: Floats, totals: NDArray[np.float64], first: int, last: int) -> None:
+    """Turn the minima of some rows of tiles of `phi (F, F)`, where `i <= j`, into similarities by the sums `(F,)`.
+
+    Mirrors them below the diagonal, where no other row of tiles reads or writes.
+    """
     filters = len(phi)
-    for top in range(first * ROWS, min(last * ROWS, filters), ROWS):
-        for left in range(top, filters, ROWS):
-            for i in range(top, min(top + ROWS, filters)):
-                for j in range(max(i, left), min(left + ROWS, filters)):
-                    least = np.float64(older[i, j]) + newer[i, j]
-                    most = totals[i] + totals[j] - least
-                    ratio = 1.0 if i == j else min(least / most, 1.0)
-                    phi[i, j] = phi[j, i] = ratio if totals[i] + totals[j] > 0 else 0.0
+    for top in range(first * MIRRORED, min(last * MIRRORED, filters), MIRRORED):
+        for left in range(top, filters, MIRRORED):
+            for i in range(top, min(top + MIRRORED, filters)):
+                for j in range(max(i, left), min(left + MIRRORED, filters)):
+                    both = totals[i] + totals[j]
+                    ratio = 1.0 if i == j else min(phi[i, j] / (both - phi[i, j]), 1.0)
+                    phi[i, j] = phi[j, i] = ratio if both > 0 else 0.0
