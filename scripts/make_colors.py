@@ -41,13 +41,13 @@ NAMED = {
         Ink.ON_LOW: "#ffffff",
         Ink.ON_HIGH: "#000000",
         Ink.ON_CURSOR: "#000000",
-        Ink.GREYED: "#59626d",
+        Ink.GREYED: "#626c78",
         Ink.FAITHFUL: "#e3e8ee",
         Ink.FALSE_NEIGHBOURS: "#b77dff",
         Ink.TEARS: "#3fd98a",
         Ink.BOTH_WRONG: "#ff4d3d",
         Ink.BRUSH: "#1b2738",
-        Ink.BRUSH_EDGE: "#35506f",
+        Ink.BRUSH_EDGE: "#2a3f59",
     },
     "LIGHT": {
         Ink.DEFAULT: "#24292f",
@@ -69,7 +69,7 @@ NAMED = {
         Ink.ON_LOW: "#000000",
         Ink.ON_HIGH: "#ffffff",
         Ink.ON_CURSOR: "#ffffff",
-        Ink.GREYED: "#b4bac1",
+        Ink.GREYED: "#c3c8ce",
         Ink.FAITHFUL: "#868e97",
         Ink.FALSE_NEIGHBOURS: "#8127c9",
         Ink.TEARS: "#12863a",
@@ -106,8 +106,14 @@ RAMPS_256 = {
 """Chosen by hand: the nearest colours are partly grey, and not ordered by lightness."""
 
 NAMED_256 = {
-    "DARK": {Ink.BRUSH: "#262626", Ink.BRUSH_EDGE: "#4e4e4e"},
-    "LIGHT": {Ink.UP: "#008700", Ink.GOOD: "#008700", Ink.BRUSH: "#d7ffff", Ink.BRUSH_EDGE: "#afd7ff"},
+    "DARK": {Ink.BRUSH: "#1c1c1c", Ink.BRUSH_EDGE: "#3a3a3a"},
+    "LIGHT": {
+        Ink.UP: "#008700",
+        Ink.GOOD: "#008700",
+        Ink.GREYED: "#afafd7",
+        Ink.BRUSH: "#d7ffff",
+        Ink.BRUSH_EDGE: "#afd7ff",
+    },
 }
 """Instead of a nearest colour that is too weak for text, or too strong for a ground."""
 
