@@ -51,7 +51,7 @@ def test_pictures_fit_and_keep_their_aspect(h, w, width, height):
     assert columns <= width
     assert rows <= height
     assert (columns > 0) == (width > 0 and height > 0)
-    if columns >= w:
+    if columns >= w and 2 * rows >= h:
         assert columns % w == 0
         assert rows == -(-h * (columns // w) // 2)
     elif columns > 1 and rows > 1:
@@ -108,7 +108,7 @@ def test_a_box_in_its_input():
     assert canvas.lines() == ["┌────────┐", "│     ███│", "│     ▀▀▀│", "│        │", "│        │", "└────────┘"]
     assert canvas.ink[1, 6] == Ink.ACCENT
     for outer, box in (((8,), (0, 0, 1, 1)), ((8, 8), (0, 0, 1))):
-        with pytest.raises(ValueError, match="four|input is"):
+        with pytest.raises(ValueError, match="an input is"):
             draw_frame_in(outer, box, 10, 6)
 
 
@@ -128,7 +128,8 @@ def test_a_box_that_touches_its_input_is_always_seen(h, w, box, width, height, g
 def test_the_largest_tiles_of_which_all_fit():
     assert tile_layout(2, 28, 28, 120, 38) == TileLayout(2, 2, 1, 56, 29)
     assert tile_layout(8, 28, 28, 120, 38) == TileLayout(8, 4, 2, 28, 15)
-    assert tile_layout(500, 28, 28, 120, 38).tile_width == 14
+    many = tile_layout(500, 28, 28, 120, 38)
+    assert (many.shown, many.tile_width) == (28, 16)
     assert tile_layout(1, 500, 500, 40, 10).shown == 1
     assert tile_layout(3, 28, 28, 2, 1).shown == 0
     assert tile_layout(0, 28, 28, 120, 38).shown == 0
@@ -164,7 +165,7 @@ def test_tiles_as_text():
 def test_captions_have_inks_and_none_is_missing():
     light = np.full((2, 4), 255, np.uint8)
     canvas = draw_tiles([light], ["seven"], 40, 12, inks=[Ink.LABEL + 7])
-    assert canvas.lines()[-1].strip() == "seven" or "seven" in "".join(canvas.lines())
+    assert "seven" in "".join(canvas.lines())
     assert (canvas.ink == Ink.LABEL + 7).sum() == len("seven")
     with pytest.raises(ValueError, match="2 pictures need a caption"):
         draw_tiles([light, light], ["one"], 40, 12)
