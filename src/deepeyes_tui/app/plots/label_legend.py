@@ -1,0 +1,150 @@
+"""What the colours and letters of a map mean: labels, intensities, how true a place is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from string import ascii_letters, digits
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from rich.cells import cell_len
+
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.cells import DENSITY
+from deepeyes_tui.app.plots.glyphs import Codes, Glyphs, codes
+from deepeyes_tui.app.plots.inks import LEVELS, TEXT_FROM, Ink, Inks, Look
+from deepeyes_tui.app.plots.numbers import printable, short
+
+LETTERS: Final = digits + ascii_letters
+NO_LABEL: Final = "o"
+LONGEST_NAME: Final = 16
+GAP: Final = 2
+QUALITY: Final = (Ink.FAITHFUL, Ink.FALSE_NEIGHBOURS, Ink.TEARS, Ink.BOTH_WRONG)
+"""The inks of a point's place: 0 faithful, 1 false neighbours, 2 tears, 3 both."""
+QUALITY_LETTERS: Final = ".ftX"
+QUALITY_NAMES: Final = (("faithful", "false neighbours", "tears", "both wrong"), ("true", "false", "tears", "both"))
+"""In full, and where there is less room."""
+
+
+def label_letters(numbers: ArrayLike) -> Codes:
+    """Return the letter of each label number as code points: digits, small and capital letters, then from the first.
+
+    Below 0, no label, it is `o`.
+    """
+    number = np.asarray(numbers, np.int64)
+    letters: Codes = np.where(number < 0, ord(NO_LABEL), codes(LETTERS)[number % len(LETTERS)]).astype(np.uint32)
+    return letters
+
+
+def label_letter(number: int) -> str:
+    """Return the letter of one label (see `label_letters`)."""
+    return chr(int(label_letters(number)))
+
+
+def quality_inks(kinds: ArrayLike) -> Inks:
+    """Return the ink of each kind of place: 0 faithful, 1 false neighbours, 2 tears, 3 both."""
+    inks: Inks = np.array(QUALITY, np.uint16)[np.asarray(kinds, np.intp)]
+    return inks
+
+
+def quality_letters(kinds: ArrayLike) -> Codes:
+    """Return the letter of each kind of place (see `quality_inks`)."""
+    letters: Codes = codes(QUALITY_LETTERS)[np.asarray(kinds, np.intp)]
+    return letters
+
+
+def draw_labels(
+    width: int,
+    rows: int,
+    names: Sequence[str],
+    counts: Sequence[int],
+    inks: Sequence[int],
+    letters: Sequence[str],
+    *,
+    focus: Collection[int] | None = None,
+    order: Sequence[int] | None = None,
+    glyphs: Glyphs = Glyphs.BRAILLE,
+    colour: bool = True,
+) -> Canvas:
+    """Draw swatch, letter, name and count of each label, in columns, row by row; what has no room is counted.
+
+    `order` says which labels are shown and which first; those outside `focus` are grey. Raises ValueError if the
+    lengths of names, counts, inks and letters differ, or if `order` has a number that is no label's.
+    """
+    canvas = Canvas(width, rows)
+    if not len(names) == len(counts) == len(inks) == len(letters):
+        raise ValueError(f"{len(names)} labels need as many counts, inks and letters")
+    shown = list(range(len(names)) if order is None else order)
+    if any(not 0 <= number < len(names) for number in shown):
+        raise ValueError(f"the order of {len(names)} labels has a number that is none of them")
+    entries = {n: _entry(names[n], letters[n], counts[n], glyphs) for n in shown}
+    wide = max((cell_len(text) + 2 * colour for text in entries.values()), default=1)
+    across = max((canvas.width + GAP) // (wide + GAP), 1)
+    room = across * canvas.height
+    more = len(shown) - room + 1 if len(shown) > room else 0
+    for place, number in enumerate(shown[: max(len(shown) - more, 0)]):
+        row, column = place // across, place % across * (wide + GAP)
+        quiet = focus is not None and number not in focus
+        _label(canvas, row, column, entries[number], int(inks[number]), quiet, glyphs, colour)
+    if more and room:
+        canvas.text((room - 1) // across, (room - 1) % across * (wide + GAP), f"+ {more} more", Ink.MUTED)
+    return canvas
+
+
+def _entry(name: str, letter: str, count: int, glyphs: Glyphs) -> str:
+    """Return the text of a label; a name that is its letter is written once."""
+    plain = glyphs is Glyphs.ASCII
+    name = printable(name, LONGEST_NAME, plain)
+    parts = (letter, name if name != letter else "", short(count, ascii=plain))
+    return " ".join(filter(None, parts))
+
+
+def _label(
+    canvas: Canvas, row: int, column: int, text: str, ink: int, quiet: bool, glyphs: Glyphs, colour: bool
+) -> None:
+    ink = int(Ink.GREYED) if quiet else ink
+    look = Look.DIM if quiet and not colour else Look.PLAIN
+    if colour:
+        column = canvas.text(row, column, "#" if glyphs is Glyphs.ASCII else "■", ink) + 1
+    column = canvas.text(row, column, text[:1], ink, look)
+    canvas.text(row, column, text[1:], Ink.GREYED if quiet else Ink.DEFAULT, look)
+
+
+def draw_intensity(
+    width: int,
+    *,
+    ramp: int,
+    low: float,
+    high: float,
+    title: str = "",
+    glyphs: Glyphs = Glyphs.BRAILLE,
+    colour: bool = True,
+) -> Canvas:
+    """Draw the title, the low end, a ramp of colours (in ASCII and without colour: of letters), and the high end."""
+    canvas, plain = Canvas(width, 1), glyphs is Glyphs.ASCII
+    spelled = plain or not colour
+    shapes = DENSITY if spelled else "█" * LEVELS
+    first, last = short(low, ascii=plain), short(high, ascii=plain)
+    room = canvas.width - len(first) - len(last) - len(shapes) - 2
+    column = canvas.text(0, 0, printable(title, max(room - 1, 0), plain), Ink.TITLE)
+    column = canvas.text(0, column + (column > 0), first + " ", Ink.MUTED)
+    start = TEXT_FROM if spelled else 0
+    for number, shape in enumerate(shapes):
+        level = start + number * (LEVELS - 1 - start) // (len(shapes) - 1)
+        column = canvas.text(0, column, shape, ramp + level)
+    canvas.text(0, column, " " + last, Ink.MUTED)
+    return canvas
+
+
+def draw_quality(width: int, *, glyphs: Glyphs = Glyphs.BRAILLE, colour: bool = True) -> Canvas:
+    """Draw what colours and letters say about the places of points; shorter words where there is less room."""
+    canvas = Canvas(width, 1)
+    swatch = ("# " if glyphs is Glyphs.ASCII else "■ ") if colour else ""
+    lengths = [sum(len(swatch) + len(name) + 2 + GAP for name in names) - GAP for names in QUALITY_NAMES]
+    names = QUALITY_NAMES[0 if lengths[0] <= canvas.width else 1]
+    column = 0
+    for ink, letter, name in zip(QUALITY, QUALITY_LETTERS, names, strict=True):
+        column = canvas.text(0, column, swatch + letter, ink)
+        column = canvas.text(0, column + 1, name, Ink.MUTED) + GAP
+    return canvas
