@@ -118,6 +118,7 @@ def _add_attach(commands: Commands) -> None:
     _add_view_options(attach)
     attach.add_argument("--once", action="store_true", default=None, help="print one frame and leave")
     attach.add_argument("--size", type=_size, metavar="WxH", help="of that frame, as in 120x40")
+    attach.add_argument("--text", action="store_true", default=None, help="with --once: the pane as text, all of it")
 
 
 def _add_ls(commands: Commands) -> None:
@@ -147,6 +148,8 @@ def _add_view_options(parser: argparse.ArgumentParser) -> None:
     view.add_argument("--theme", choices=CHOICES["theme"], help="colours (dark)")
     view.add_argument("--glyphs", choices=CHOICES["glyphs"], help="characters to draw with (auto)")
     view.add_argument("--max-kbps", type=int, metavar="N", help="kilobytes a second to the terminal, at most")
+    view.add_argument("--pane", help='to begin with, as in "Input Map", input-map, or its number')
+    view.add_argument("--layer", help="to begin with, by its name")
     view.add_argument("--readonly", action="store_true", default=None, help="look on: send no commands")
 
 
@@ -193,7 +196,7 @@ def _attach(options: argparse.Namespace) -> int:
 
 
 def _view_options(options: argparse.Namespace) -> ViewOptions:
-    names = ("color", "theme", "glyphs", "max_kbps", "readonly", "once", "size")
+    names = ("color", "theme", "glyphs", "max_kbps", "readonly", "once", "size", "pane", "layer", "text")
     view_options = load_options({name: getattr(options, name, None) for name in names})
     if not view_options.once and not (sys.stdin.isatty() and sys.stdout.isatty()):
         instead = "--headless" if hasattr(options, "headless") else "--once"

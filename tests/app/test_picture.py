@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from deepeyes_tui.app.bindings import PANES, PaneName
+from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, PaneName
 from deepeyes_tui.app.layout import arrange
 from deepeyes_tui.app.picture import PANES as DRAWN
 from deepeyes_tui.app.picture import as_text, draw_picture
@@ -99,8 +99,10 @@ def test_all_panes_can_be_seen(size):
 
 
 def test_everything_is_side_by_side_on_a_large_screen():
-    text = as_text(scene(), 200, 60)
-    assert all(f" {number} {name} " in text for number, name in enumerate(PANES, 1))
+    overview, maps = as_text(scene(), 200, 60), as_text(scene().with_desk(focus=PaneName.INPUT_MAP), 200, 60)
+    for number, name in enumerate(PANES, 1):
+        assert (f" {number} {name} " in overview) is (name not in MAPS)
+        assert (f" {number} {name} " in maps) is (name in MAPS or name in ON_BOTH_SCREENS)
 
 
 def test_the_overview_says_what_matters():

@@ -85,7 +85,7 @@ async def test_numbers_tab_and_full_screen():
         await pilot.press("5")
         assert app.scene.desk.focus is PaneName.FILTERS
         assert "always on" in screen(app)
-        await pilot.press("tab", "tab")
+        await pilot.press("tab", "tab", "tab", "tab", "tab")
         assert app.scene.desk.focus is PaneName.TRAINING
         await pilot.press("shift+tab", "f")
         assert app.scene.desk == replace(app.scene.desk, focus=PaneName.LOG, full=True)

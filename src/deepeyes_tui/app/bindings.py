@@ -15,11 +15,18 @@ class PaneName(StrEnum):
     PERPLEXITY = "Perplexity"
     LAYER = "Layer"
     FILTERS = "Filters"
+    INPUT_MAP = "Input Map"
+    INSTANCES = "Instances"
+    FILTER_MAP = "Filter Map"
     LOG = "Log"
 
 
 PANES = tuple(PaneName)
 LISTS = (PaneName.LAYERS, PaneName.FILTERS)
+MAPS = (PaneName.INPUT_MAP, PaneName.INSTANCES, PaneName.FILTER_MAP)
+ON_BOTH_SCREENS = (PaneName.LAYERS, PaneName.LAYER, PaneName.FILTERS)
+"""Panes that the screen of the overview and that of the maps have in common."""
+SCATTERS = (PaneName.INPUT_MAP, PaneName.FILTER_MAP)
 
 
 class Group(StrEnum):
@@ -44,6 +51,11 @@ class Context:
     readonly: bool = False
     marked: bool = False
     searched: bool = False
+    mapped: bool = False
+    brushing: bool = False
+    undoable: bool = False
+    drilled: bool = False
+    kept: bool = False
 
 
 Applies = Callable[[Context], bool]
@@ -69,6 +81,32 @@ def _filters(context: Context) -> bool:
     return _layers(context) and context.focus is PaneName.FILTERS
 
 
+def _markable(context: Context) -> bool:
+    return _layers(context) and context.focus in (PaneName.LAYER, PaneName.FILTERS, *MAPS)
+
+
+def _ranged(context: Context) -> bool:
+    return _layers(context) and context.focus in (PaneName.FILTERS, *SCATTERS)
+
+
+def _scattered(context: Context) -> bool:
+    return _layers(context) and context.focus in SCATTERS
+
+
+def _on_layers(*panes: PaneName) -> Applies:
+    return lambda context: _layers(context) and context.focus in panes
+
+
+_on_a_map = _on_layers(*MAPS)
+_on_input_map = _on_layers(PaneName.INPUT_MAP)
+_on_instances = _on_layers(PaneName.INSTANCES)
+_on_filter_map = _on_layers(PaneName.FILTER_MAP)
+
+
+def _instances(context: Context) -> bool:
+    return _layers(context) and context.mapped
+
+
 def _steer(context: Context) -> bool:
     return context.live and not context.readonly and not context.help
 
@@ -81,12 +119,28 @@ def _searched(context: Context) -> bool:
     return _layers(context) and context.searched
 
 
+def _brushing(context: Context) -> bool:
+    return _scattered(context) and context.brushing
+
+
+def _undoable(context: Context) -> bool:
+    return _layers(context) and context.undoable
+
+
+def _marked(context: Context) -> bool:
+    return _layers(context) and context.marked
+
+
+def _kept(context: Context) -> bool:
+    return _layers(context) and context.kept
+
+
 def _sideways(context: Context) -> bool:
-    return _layers(context) and context.focus in (PaneName.PERPLEXITY, PaneName.FILTERS)
+    return _layers(context) and context.focus in (PaneName.PERPLEXITY, PaneName.LAYER, PaneName.FILTERS, *MAPS)
 
 
 def _opens(context: Context) -> bool:
-    return _layers(context) and context.focus in PANES[:4]
+    return _layers(context) and context.focus in (*PANES[:4], *MAPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +169,61 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("next_layer", ("]",), "]", "next layer, from any view", Group.MOVE, _layers, "[ ] layer"),
     Binding("next_pane", ("tab",), "Tab", "next pane", Group.LOOK, _pane),
     Binding("previous_pane", ("shift+tab", "backtab"), "shift+Tab", "previous pane", Group.LOOK, _pane),
-    Binding("pane", tuple("123456"), "1..6", "go to the pane of this number", Group.LOOK, _always, "1-6 pane"),
+    Binding("pane", tuple("123456789"), "1..9", "go to the pane of this number", Group.LOOK, _always, "1-9 pane"),
     Binding("full", ("f",), "f", "pane full screen and back", Group.LOOK, _pane, "f full"),
     Binding("open", ("enter",), "Enter", "open, drill in", Group.LOOK, _opens, "Enter open"),
     Binding("back", ("backspace",), "Backspace", "go back out", Group.LOOK, _pane),
-    Binding("quantity", ("m",), "m", "maximum or frequency of activation", Group.LOOK, _filters, "m max/frequency"),
+    Binding(
+        "shows",
+        ("m",),
+        "m",
+        "labels, activation, maximum, truth of the map",
+        Group.LOOK,
+        _on_input_map,
+        "m colour",
+    ),
+    Binding(
+        "ranking",
+        ("m",),
+        "m",
+        "marked instances, or the filter's strongest",
+        Group.LOOK,
+        _on_instances,
+        "m which",
+    ),
+    Binding("only_label", ("y",), "y", "this label alone in colour, the rest grey", Group.LOOK, _scattered, "y label"),
+    Binding("letters", ("t",), "t", "letters for labels, beside colours", Group.LOOK, _scattered),
+    Binding("zoom_in", ("+", "="), "+", "zoom in, around the cursor", Group.LOOK, _scattered, "+ - zoom"),
+    Binding("zoom_out", ("-",), "-", "zoom out", Group.LOOK, _scattered),
+    Binding("renew", ("r",), "r", "map the newest instances", Group.LOOK, _on_a_map, "r renew"),
+    Binding("renew_every", ("e",), "e", "renew by itself every 200, 1000 steps, or not", Group.LOOK, _on_a_map),
+    Binding("looser", ("<",), "<", "join filters that are less alike", Group.LOOK, _on_filter_map),
+    Binding("stricter", (">",), ">", "join only filters that are more alike", Group.LOOK, _on_filter_map),
+    Binding("quantity", ("m",), "m", "maximum, frequency, mean on marked instances", Group.LOOK, _filters, "m value"),
     Binding("sort", ("s",), "s", "sort by the next column or value", Group.LOOK, _in(*LISTS), "s sort"),
     Binding("reverse", ("S",), "S", "reverse the order", Group.LOOK, _in(*LISTS)),
     Binding("freeze", ("z",), "z", "freeze the picture (training goes on)", Group.LOOK, _pane),
     Binding("theme", ("T",), "T", "next theme: dark, light, the terminal's own", Group.LOOK),
-    Binding("mark", ("space",), "space", "mark the filter under the cursor", Group.MARK, _filters, "space mark"),
-    Binding("range", ("v",), "v", "start / end a range of marked filters", Group.MARK, _filters, "v range"),
-    Binding("mark_all", ("a",), "a", "mark all filters of the layer", Group.MARK, _filters),
+    Binding("mark", ("space",), "space", "mark what is under the cursor", Group.MARK, _markable, "space mark"),
+    Binding("range", ("v",), "v", "start / end a range, or a rectangle (brush)", Group.MARK, _ranged, "v brush"),
+    Binding("swap", ("o",), "o", "other corner of the rectangle", Group.MARK, _brushing, "o corner"),
+    Binding("combine", ("o",), "o", "a brush adds, replaces, intersects, removes", Group.MARK, _scattered),
+    Binding("mark_all", ("a",), "a", "mark all", Group.MARK, _markable),
+    Binding("invert", ("i",), "i", "mark all others instead", Group.MARK, _markable),
+    Binding("undo", ("u",), "u", "undo the last change of marks", Group.MARK, _undoable),
+    Binding("same_label", ("b",), "b", "mark all of the same label", Group.MARK, _scattered, "b label"),
+    Binding("undetected", ("x",), "x", "mark the instances that no filter detects", Group.MARK, _instances),
+    Binding("keep", ('"',), '"', "keep the marks under a name", Group.MARK, _marked),
+    Binding("recall", ("'",), "'", "take up marks that were kept", Group.MARK, _kept),
     Binding("escape", ("escape",), "Esc", "clear the marks, one level up", Group.MARK),
-    Binding("search", ("/",), "/", "search: conv finds layers, 17 or fc1:17 a filter", Group.MARK, _layers),
+    Binding(
+        "search",
+        ("/",),
+        "/",
+        "search: conv for layers, 17 or fc1:17 for a filter, =cat for labels",
+        Group.MARK,
+        _layers,
+    ),
     Binding("next_match", ("n",), "n", "next match", Group.MARK, _searched, "n N match"),
     Binding("previous_match", ("N",), "N", "previous match", Group.MARK, _searched),
     Binding("pause", ("P",), "P", "pause / resume training", Group.TRAIN, _steer, "P pause"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deepeyes_tui.app.scene import Scene
-from deepeyes_tui.app.selection import fit
+from deepeyes_tui.app.selection import fit, forget_instances
 from deepeyes_tui.link.watcher import Condition, LogFollower, RunView, Watcher
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def shown(scene: Scene, news: News) -> Scene:
     selection = scene.selection
     if snapshot is not None and snapshot is not scene.snapshot:
         selection = fit(selection, tuple(info.filters for info in snapshot.layers))
+        if scene.snapshot is not None and scene.snapshot.generation != snapshot.generation:
+            selection = forget_instances(selection)
     return replace(
         scene,
         snapshot=snapshot,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deepeyes_tui.app.bindings import PANES, PaneName
+from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PaneName
 
 LEAST_WIDTH, LEAST_HEIGHT = 80, 24
 GAP = 2
@@ -43,15 +43,23 @@ def too_small(width: int, height: int) -> bool:
     return width < LEAST_WIDTH or height < LEAST_HEIGHT
 
 
-def arrange(width: int, height: int, focus: PaneName, full: bool = False, layers: int = 0) -> Arrangement:
-    """Return where things lie. Below 110x34 one view is seen, below 180x48 the list and two, else all of them."""
+def arrange(
+    width: int, height: int, focus: PaneName, full: bool = False, layers: int = 0, maps: bool = False
+) -> Arrangement:
+    """Return where things lie, on the screen of the overview or that of the maps.
+
+    Below 110x34 one view is seen, below 180x48 four of them, else all that belong together.
+    """
+    maps = focus in MAPS or (maps and focus in ON_BOTH_SCREENS)
     head = 1 if width >= 150 else 2
     body = Box(0, head, width, height - head - 1)
     wide, all_seen = width >= 110 and height >= 34, width >= 180 and height >= 48
     if full:
         panes = {focus: body}
     elif all_seen:
-        panes = _everything(body, layers)
+        panes = _all_maps(body, layers) if maps else _everything(body, layers)
+    elif wide and maps:
+        panes = _four_maps(body, focus)
     elif wide:
         panes = _list_and_two(body, focus, layers)
     else:
@@ -89,8 +97,34 @@ def _everything(body: Box, layers: int) -> Boxes:
     middle, right = _columns(rest, 0.5)
     multiples, log = _split(middle, round(middle.height * 0.66))
     layer, filters = _split(right, round(right.height * 0.5))
-    others = dict(zip(PANES[2:], (multiples, layer, filters, log), strict=True))
+    names = PaneName.PERPLEXITY, PaneName.LAYER, PaneName.FILTERS, PaneName.LOG
+    others = dict(zip(names, (multiples, layer, filters, log), strict=True))
     return {**_overview(left, layers), **others}
+
+
+def _four_maps(body: Box, focus: PaneName) -> Boxes:
+    """Lay out the linked views: what the instances are at the left, what the filters are at the right."""
+    left, right = _columns(body, 0.58)
+    upper, lower = _split(left, round(left.height * 0.62))
+    top, bottom = _split(right, round(right.height * 0.52))
+    fourth = focus if focus in (PaneName.LAYERS, PaneName.LAYER) else PaneName.FILTERS
+    return {
+        PaneName.INPUT_MAP: upper,
+        PaneName.INSTANCES: lower,
+        PaneName.FILTER_MAP: top,
+        fourth: bottom,
+    }
+
+
+def _all_maps(body: Box, layers: int) -> Boxes:
+    left, rest = _columns(body, 0.27)
+    middle, right = _columns(rest, 0.6)
+    listed = min(max(layers + LIST_EXTRA, LEAST_LIST), left.height // 2)
+    upper, lower = _split(middle, round(middle.height * 0.66))
+    top, bottom = _split(right, round(right.height * 0.52))
+    names = PaneName.LAYERS, PaneName.LAYER, PaneName.INPUT_MAP, PaneName.INSTANCES
+    boxes = *_split(left, listed), upper, lower
+    return {**dict(zip(names, boxes, strict=True)), PaneName.FILTER_MAP: top, PaneName.FILTERS: bottom}
 
 
 def _columns(box: Box, share: float) -> tuple[Box, Box]:

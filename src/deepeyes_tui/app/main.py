@@ -14,6 +14,8 @@ from deepeyes_tui.link.settings import ViewOptions
 
 FIRST_PICTURE = 5.0
 """Seconds that `--once` waits for something to show."""
+MAPS_WITHIN = 120.0
+"""Seconds that `--once` waits for maps: where kernels have never been compiled, a good part of a minute."""
 AFTER_STOP = 10.0
 """Seconds to wait for a training that is about to end, to pass its exit status on."""
 
@@ -40,10 +42,16 @@ def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) ->
         theme=Theme(options.theme),
         readonly=options.readonly,
         owner=launched is not None,
+        rings=lambda: run.instances,
+        pane=options.pane,
+        layer=options.layer,
     )
     app = Viewer(setting)
-    app.run()
-    feed.stop()
+    try:
+        app.run()
+    finally:
+        app.analyst.close()
+        feed.stop()
     last = feed.latest.view
     ends = app.stopping or (last is not None and last.condition.is_over)
     status = _script_status(launched, ends=ends)
@@ -78,16 +86,27 @@ def print_once(run: Run, *, options: ViewOptions) -> int:
     feed = open_feed(run, None, terminal.rate).start()
     news = feed.wait_for_snapshot(FIRST_PICTURE)
     feed.stop()
+    from deepeyes_tui.app.opening import opened
     from deepeyes_tui.app.plots.glyphs import Glyphs
     from deepeyes_tui.app.scene import Scene
 
     glyphs, colour = Glyphs(terminal.glyphs), terminal.depth != "none"
-    scene = Scene(run=run.name, glyphs=glyphs, colour=colour, readonly=options.readonly)
-    size = options.size or shutil.get_terminal_size((120, 40))
-    from deepeyes_tui.app.still import still
+    scene = shown(Scene(run=run.name, glyphs=glyphs, colour=colour, readonly=options.readonly), news)
+    scene = opened(scene, options.pane, options.layer)
+    if scene.desk.maps_screen:
+        from deepeyes_tui.app.waiting import with_maps
 
+        scene = with_maps(scene, run, MAPS_WITHIN)
+    size = options.size or shutil.get_terminal_size((120, 40))
     plain = not asked and not sys.stdout.isatty()
-    _print(still(shown(scene, news), (size[0], size[1]), terminal, options.theme, plain), sys.stdout.write)
+    if options.text:
+        from deepeyes_tui.app.keeping import view_text
+
+        _print(view_text(scene), sys.stdout.write)
+    else:
+        from deepeyes_tui.app.still import still
+
+        _print(still(scene, (size[0], size[1]), terminal, options.theme, plain), sys.stdout.write)
     if news.view is None or news.view.snapshot is None:
         reason = news.view.sentence if news.view else "nothing is known of it yet"
         print(f"deepeyes: {run.name}: {reason}", file=sys.stderr)

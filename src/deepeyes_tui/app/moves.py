@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
 
 import numpy as np
 
+from deepeyes_tui.app import map_moves
 from deepeyes_tui.app import selection as select
-from deepeyes_tui.app.bindings import PANES, PaneName
+from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, SCATTERS, PaneName
 from deepeyes_tui.app.panes.filters import in_range, map_layout
 from deepeyes_tui.app.panes.help import help_lines
 from deepeyes_tui.app.panes.perplexities import shape_of
-from deepeyes_tui.app.scene import Scene, filter_order, layer_order
+from deepeyes_tui.app.room import Move, Room
+from deepeyes_tui.app.scene import Asking, Quantity, Scene, filter_order, layer_order, shown_quantity
 from deepeyes_tui.app.search import next_match
 
 FAR = 10**9
 Named = TypeVar("Named", bound=StrEnum)
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """The size of the body of the pane in focus."""
-
-    width: int = 80
-    height: int = 20
-
-
-Move = Callable[[Scene, Room], Scene]
 
 
 def _vertical(rows: int, page: bool = False) -> Move:
@@ -45,6 +35,10 @@ def _vertical(rows: int, page: bool = False) -> Move:
             return _scroll_log(scene, step, room)
         if focus is PaneName.FILTERS:
             return _move_cursor(scene, room, 0, step)
+        if focus in SCATTERS:
+            return map_moves.move_on_map(scene, room, 0, step)
+        if focus is PaneName.INSTANCES:
+            return map_moves.move_on_tiles(scene, room, 0, rows if not page else 3 * rows)
         if focus is PaneName.PERPLEXITY:
             shape = shape_of(scene, room.width, room.height)
             return to_layer(scene, scene.selection.layer + rows * (shape.per_page if page else shape.columns))
@@ -57,6 +51,12 @@ def _sideways(columns: int) -> Move:
     def move(scene: Scene, room: Room) -> Scene:
         if scene.desk.focus is PaneName.FILTERS:
             return _move_cursor(scene, room, columns, 0)
+        if scene.desk.focus in SCATTERS:
+            return map_moves.move_on_map(scene, room, columns, 0)
+        if scene.desk.focus is PaneName.INSTANCES:
+            return map_moves.move_on_tiles(scene, room, columns, 0)
+        if scene.desk.focus is PaneName.LAYER:
+            return map_moves.move_on_bars(scene, columns)
         return to_layer(scene, scene.selection.layer + columns)
 
     return move
@@ -72,6 +72,10 @@ def _end(sign: int) -> Move:
             return _move_cursor(scene, room, sign * FAR, 0)
         if scene.desk.focus is PaneName.PERPLEXITY and not scene.desk.help:
             return to_layer(scene, sign * FAR)
+        if scene.desk.focus is PaneName.INSTANCES and not scene.desk.help:
+            return map_moves.move_on_tiles(scene, room, sign * FAR, 0)
+        if scene.desk.focus in SCATTERS and not scene.desk.help:
+            return map_moves.move_on_map(scene, room, sign * FAR, 0)
         return _vertical(sign * FAR)(scene, room)
 
     return move
@@ -113,20 +117,34 @@ def to_filter(scene: Scene, index: int) -> Scene:
 
 
 def to_pane(scene: Scene, pane: PaneName) -> Scene:
-    """Put the focus on a pane."""
-    return scene.with_desk(focus=pane, help=False)
+    """Put the focus on a pane, and show the screen that it is on."""
+    on_maps = scene.desk.maps_screen if pane in ON_BOTH_SCREENS else pane in MAPS
+    return scene.with_desk(focus=pane, help=False, maps_screen=on_maps, large=False)
 
 
 def _tab(step: int) -> Move:
     return lambda scene, _: to_pane(scene, PANES[(PANES.index(scene.desk.focus) + step) % len(PANES)])
 
 
-def _open(scene: Scene, _: Room) -> Scene:
+def _open(scene: Scene, room: Room) -> Scene:
+    focus = scene.desk.focus
+    if focus in SCATTERS and scene.brush is not None:
+        return map_moves.brush(scene, room)
+    if focus is PaneName.INPUT_MAP:
+        return map_moves.drill_in(scene, room)
+    if focus is PaneName.FILTER_MAP:
+        return map_moves.mark_group(scene)
+    if focus is PaneName.INSTANCES:
+        return scene.with_desk(large=not scene.desk.large)
     deeper = {PaneName.LAYER: PaneName.FILTERS}
-    return to_pane(scene, deeper.get(scene.desk.focus, PaneName.LAYER))
+    return to_pane(scene, deeper.get(focus, PaneName.LAYER))
 
 
 def _back(scene: Scene, _: Room) -> Scene:
+    if scene.desk.focus is PaneName.INPUT_MAP and scene.trail:
+        return map_moves.go_out(scene)
+    if scene.desk.focus is PaneName.INSTANCES and scene.desk.large:
+        return scene.with_desk(large=False)
     outer = {PaneName.FILTERS: PaneName.LAYER, PaneName.LAYER: PaneName.LAYERS}
     return to_pane(scene, outer.get(scene.desk.focus, PaneName.TRAINING))
 
@@ -136,24 +154,21 @@ def _escape(scene: Scene, room: Room) -> Scene:
     desk, selection = scene.desk, scene.selection
     if desk.help:
         return scene.with_desk(help=False)
-    if selection.anchor is not None:
-        return replace(scene, selection=replace(selection, anchor=None))
-    if selection.marked:
+    if desk.brush is not None or selection.anchor is not None:
+        return replace(scene, selection=replace(selection, anchor=None)).with_desk(brush=None)
+    if desk.large:
+        return scene.with_desk(large=False)
+    if selection.marked or selection.instances:
         return replace(scene, selection=select.clear(selection))
+    if selection.labels:
+        return replace(scene, selection=replace(selection, labels=select.NONE))
     return scene.with_desk(full=False) if desk.full else _back(scene, room)
 
 
-def _mark(scene: Scene, _: Room) -> Scene:
-    return replace(scene, selection=select.toggle(scene.selection, [scene.selection.cursor]))
-
-
-def _mark_all(scene: Scene, _: Room) -> Scene:
+def _range(scene: Scene, room: Room) -> Scene:
     layer = scene.layer
-    return scene if layer is None else replace(scene, selection=select.mark(scene.selection, range(layer.info.filters)))
-
-
-def _range(scene: Scene, _: Room) -> Scene:
-    layer = scene.layer
+    if scene.desk.focus in SCATTERS:
+        return map_moves.brush(scene, room)
     if layer is None or scene.selection.anchor is None:
         return replace(scene, selection=select.begin_range(scene.selection))
     return replace(scene, selection=select.end_range(scene.selection, in_range(scene, layer)))
@@ -172,7 +187,16 @@ def _reverse(scene: Scene, _: Room) -> Scene:
 
 
 def _quantity(scene: Scene, _: Room) -> Scene:
-    return scene.with_desk(quantity=_after(scene.desk.quantity))
+    """Show the next quantity; the mean on the marked instances is one only while there are any."""
+    if shown_quantity(scene) is Quantity.SELECTION:
+        return scene.with_desk(by_selection=False, quantity=Quantity.MAXIMUM)
+    if scene.desk.quantity is Quantity.MAXIMUM:
+        return scene.with_desk(quantity=Quantity.FREQUENCY)
+    return scene.with_desk(quantity=Quantity.MAXIMUM, by_selection=True)
+
+
+def _asking(asking: Asking) -> Move:
+    return lambda scene, _: scene.with_desk(typing="", asking=asking)
 
 
 def _after(value: Named) -> Named:
@@ -200,10 +224,13 @@ MOVES: dict[str, Move] = {
     "quantity": _quantity,
     "sort": _sort,
     "reverse": _reverse,
-    "mark": _mark,
+    **map_moves.MAP_MOVES,
+    "mark": map_moves.mark_at_cursor,
     "range": _range,
-    "mark_all": _mark_all,
-    "search": lambda scene, _: scene.with_desk(typing=""),
+    "mark_all": map_moves.mark_all,
+    "keep": _asking(Asking.KEEP),
+    "recall": _asking(Asking.RECALL),
+    "search": _asking(Asking.SEARCH),
     "next_match": lambda scene, _: next_match(scene, 1),
     "previous_match": lambda scene, _: next_match(scene, -1),
     "help": lambda scene, _: scene.with_desk(help=not scene.desk.help, help_top=0),

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.layout import LEAST_HEIGHT, LEAST_WIDTH, Arrangement, Box, arrange, too_small
-from deepeyes_tui.app.panes import filters, help, layer, layers, log, perplexities, training
+from deepeyes_tui.app.panes import (
+    filter_map,
+    filters,
+    help,
+    input_map,
+    instances,
+    layer,
+    layers,
+    log,
+    perplexities,
+    training,
+)
 from deepeyes_tui.app.panes.base import Pane, lay, sentence, title_rule
 from deepeyes_tui.app.panes.header import draw_header
 from deepeyes_tui.app.panes.status import draw_status
@@ -15,7 +26,8 @@ from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.scene import Scene
 
 PANES: dict[PaneName, Pane] = {
-    module.PANE.name: module.PANE for module in (training, layers, perplexities, layer, filters, log)
+    module.PANE.name: module.PANE
+    for module in (training, layers, perplexities, layer, filters, input_map, instances, filter_map, log)
 }
 
 
@@ -38,7 +50,7 @@ class Painter:
         if too_small(width, height):
             return Picture(_too_small(width, height), None)
         canvas, desk = Canvas(width, height), scene.desk
-        arrangement = arrange(width, height, desk.focus, desk.full, scene.layers)
+        arrangement = arrange(width, height, desk.focus, desk.full, scene.layers, desk.maps_screen)
         _paste(canvas, arrangement.header, draw_header(scene, width, arrangement.header.height))
         if desk.help:
             body = Box(0, arrangement.header.height, width, height - arrangement.header.height - 1)

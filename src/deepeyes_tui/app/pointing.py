@@ -1,14 +1,22 @@
-"""What the mouse does: a click puts the focus on a pane and selects what is under it."""
+"""What the mouse does: a click puts the focus on a pane and selects what is under it, a drag on a map is a brush."""
 
 from __future__ import annotations
 
-from deepeyes_tui.app import moves
-from deepeyes_tui.app.bindings import PANES, PaneName
+from dataclasses import replace
+
+from deepeyes_tui.app import map_moves, moves
+from deepeyes_tui.app.bindings import PANES, SCATTERS, PaneName
+from deepeyes_tui.app.charts import SIDE, Chart, chart_of
 from deepeyes_tui.app.layout import Arrangement, Box
 from deepeyes_tui.app.panes.filters import map_layout
+from deepeyes_tui.app.panes.instances import tile_row
 from deepeyes_tui.app.panes.layers import layer_at
 from deepeyes_tui.app.panes.perplexities import tile_at
-from deepeyes_tui.app.scene import Scene, filter_order
+from deepeyes_tui.app.room import Room
+from deepeyes_tui.app.scene import Brush, Scene, filter_order
+
+Cell = tuple[int, int]
+"""Column and row of the screen."""
 
 
 def clicked(scene: Scene, arrangement: Arrangement, x: int, y: int) -> Scene:
@@ -40,6 +48,10 @@ def _select(scene: Scene, name: PaneName, box: Box, row: int, column: int) -> Sc
         found = layer_at(scene, box.width, box.height - 1, row)
     elif name is PaneName.PERPLEXITY:
         found = tile_at(scene, box.width, box.height - 1, row, column)
+    elif name in SCATTERS:
+        return _point(scene, name, box, row, column)
+    elif name is PaneName.INSTANCES:
+        return _tile(scene, box, row, column)
     elif name is PaneName.FILTERS and scene.layer is not None:
         layout = map_layout(scene, scene.layer.info.filters, box.width, box.height - 1)
         place = layout.place_at(row, column - 1)
@@ -47,3 +59,44 @@ def _select(scene: Scene, name: PaneName, box: Box, row: int, column: int) -> Sc
     else:
         found = None
     return scene if found is None else moves.to_layer(scene, found)
+
+
+def _point(scene: Scene, name: PaneName, box: Box, row: int, column: int) -> Scene:
+    chart = _chart(scene, name, box)
+    found = None if chart is None else chart.nearest(column - SIDE, row)
+    return scene if found is None else map_moves.to_point(scene, found)
+
+
+def _tile(scene: Scene, box: Box, row: int, column: int) -> Scene:
+    found = tile_row(scene, box.width, box.height - 1, row, column)
+    if found is None or scene.sample is None:
+        return scene
+    return replace(scene, selection=replace(scene.selection, point=int(scene.sample.ids[found])))
+
+
+def _chart(scene: Scene, name: PaneName, box: Box) -> Chart | None:
+    return chart_of(scene, name, box.width, box.height - 1)
+
+
+def dragged(scene: Scene, arrangement: Arrangement, start: Cell, here: Cell) -> Scene:
+    """Return the scene while the mouse is dragged over a map from one cell to another."""
+    name = next((name for name, box in arrangement.panes.items() if start in box), None)
+    if name not in SCATTERS or scene.desk.help:
+        return scene
+    box = arrangement.panes[name]
+    chart = _chart(scene, name, box)
+    if chart is None:
+        return scene
+    ends = [chart.at(*_inner(chart, box, cell)) for cell in (start, here)]
+    brush = Brush(name, scene.selection.layer, ends[0], ends[1])
+    return moves.to_pane(scene, name).with_desk(brush=brush)
+
+
+def released(scene: Scene, room: Room) -> Scene:
+    """Return the scene after the drag has ended: what lies in the rectangle is marked."""
+    return map_moves.brush(scene, room) if scene.brush is not None else scene
+
+
+def _inner(chart: Chart, box: Box, cell: Cell) -> Cell:
+    column, row = cell[0] - box.x - SIDE, cell[1] - box.y - 1
+    return min(max(column, 0), chart.width - 1), min(max(row, 0), chart.height - 1)

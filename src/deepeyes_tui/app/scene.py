@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -9,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.app.bindings import Context, PaneName
+from deepeyes_tui.app.chosen import mean_activation
+from deepeyes_tui.app.maps import InputMap, Maps
 from deepeyes_tui.app.plots.glyphs import Glyphs
-from deepeyes_tui.app.selection import Selection
+from deepeyes_tui.app.plots.scatter import View
+from deepeyes_tui.app.selection import Combine, Selection
+from deepeyes_tui.link.maps import REDUNDANT, FilterMap, Sample
 from deepeyes_tui.link.snapshot import LayerStatistics, RunState, Snapshot
 
 
@@ -19,6 +24,40 @@ class Quantity(StrEnum):
 
     MAXIMUM = "maximum"
     FREQUENCY = "frequency"
+    SELECTION = "mean on marked instances"
+
+
+class MapShows(StrEnum):
+    """What the points of the Input Map show."""
+
+    LABELS = "labels"
+    ACTIVATION = "activation"
+    MAXIMUM = "maximum activation"
+    TRUTH = "truth of the map"
+
+
+class Asking(StrEnum):
+    """What is being typed. The value stands before it."""
+
+    SEARCH = "/"
+    KEEP = "keep as: "
+    RECALL = "take up: "
+
+
+Trail = tuple[tuple[int, ...], ...]
+"""The ids of the landmarks that were drilled into, level by level."""
+Spot = tuple[float, float]
+"""A place on a map, in its own coordinates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brush:
+    """A rectangle that is being drawn on a map, from `anchor` to `at`."""
+
+    pane: PaneName
+    layer: int
+    anchor: Spot
+    at: Spot
 
 
 class LayerOrder(StrEnum):
@@ -41,7 +80,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """How things are shown: nothing of it concerns the run. `log_end` None follows the log."""
+    """How things are shown: nothing of it concerns the run. `log_end` None follows the log.
+
+    `shows` None lets the Input Map follow the marks; `views` are maps that were zoomed, by pane and layer, `trails`
+    the landmarks drilled into, by layer; `renewals` counts how often a new map was asked for.
+    """
 
     focus: PaneName = PaneName.TRAINING
     full: bool = False
@@ -55,6 +98,21 @@ class Desk:
     log_end: int | None = None
     searched: str = ""
     typing: str | None = None
+    asking: Asking = Asking.SEARCH
+    maps_screen: bool = False
+    shows: MapShows | None = None
+    by_selection: bool = True
+    letters: bool = False
+    combine: Combine = Combine.ADD
+    brush: Brush | None = None
+    views: Mapping[tuple[PaneName, int], View] = field(default_factory=dict)
+    trails: Mapping[int, Trail] = field(default_factory=dict)
+    similar: float = REDUNDANT
+    renew_every: int = 0
+    renewals: int = 0
+    strongest: bool = False
+    large: bool = False
+    bar: int = 0
     question: Question | None = None
     note: str = ""
     note_is_error: bool = False
@@ -76,6 +134,7 @@ class Scene:
     glyphs: Glyphs = Glyphs.BRAILLE
     colour: bool = True
     readonly: bool = False
+    maps: Maps = field(default_factory=Maps)
 
     def with_desk(self, **changes: object) -> Scene:
         """Return the scene with some things shown otherwise."""
@@ -102,6 +161,46 @@ class Scene:
         return self.snapshot.layer(self.selection.layer) if self.snapshot and self.snapshot.layers else None
 
     @property
+    def layer_name(self) -> str:
+        """The name of the layer in focus."""
+        return self.snapshot.layers[self.selection.layer].name if self.snapshot and self.snapshot.layers else ""
+
+    @property
+    def input_map(self) -> InputMap | None:
+        """The Input Map of the layer in focus."""
+        found = self.maps.input
+        return found if found is not None and self._fits(found.sample.layer, found.sample.filters) else None
+
+    @property
+    def sample(self) -> Sample | None:
+        """The instances of the layer in focus: those that are on the map, or the newest where there is none yet."""
+        if self.input_map is not None:
+            return self.input_map.sample
+        found = self.maps.sample
+        return found if found is not None and self._fits(found.layer, found.filters) else None
+
+    @property
+    def filter_map(self) -> FilterMap | None:
+        """The Filter Map of the layer in focus."""
+        found = self.maps.filters
+        return found if found is not None and self._fits(found.layer, len(found.label)) else None
+
+    def _fits(self, layer: str, filters: int) -> bool:
+        own = self.snapshot.layers[self.selection.layer] if self.snapshot and self.snapshot.layers else None
+        return own is not None and (own.name, own.filters) == (layer, filters)
+
+    @property
+    def trail(self) -> Trail:
+        """The landmarks drilled into, of the layer in focus."""
+        return self.desk.trails.get(self.selection.layer, ())
+
+    @property
+    def brush(self) -> Brush | None:
+        """The rectangle that is being drawn on the map in focus."""
+        brush, here = self.desk.brush, (self.desk.focus, self.selection.layer)
+        return brush if brush is not None and (brush.pane, brush.layer) == here else None
+
+    @property
     def context(self) -> Context:
         """What decides which keys work."""
         desk = self.desk
@@ -111,8 +210,13 @@ class Scene:
             layers=self.layers > 0,
             live=self.snapshot is not None and not self.ended,
             readonly=self.readonly,
-            marked=bool(self.selection.marked),
+            marked=bool(self.selection.marked or self.selection.instances),
             searched=bool(desk.searched),
+            mapped=self.sample is not None,
+            brushing=self.brush is not None,
+            undoable=bool(self.selection.past),
+            drilled=bool(self.trail),
+            kept=bool(self.selection.named),
         )
 
 
@@ -136,9 +240,27 @@ def layer_order(scene: Scene) -> list[int]:
     return indices[::-1] if desk.layers_reversed else indices
 
 
+def shown_quantity(scene: Scene) -> Quantity:
+    """Return what the heatmap shows: what the filters do on the marked instances, once there are any."""
+    chosen = scene.desk.by_selection and bool(scene.selection.chosen) and scene.sample is not None
+    return Quantity.SELECTION if chosen else scene.desk.quantity
+
+
+def shown_on_map(scene: Scene) -> MapShows:
+    """Return what the Input Map shows: where the marked filters fire, once there are any."""
+    if scene.desk.shows is not None:
+        return scene.desk.shows
+    return MapShows.ACTIVATION if scene.selection.marks else MapShows.LABELS
+
+
 def filter_values(scene: Scene, layer: LayerStatistics) -> NDArray[np.float32]:
     """Return what the heatmap shows of every filter, `(F,)`."""
-    return layer.maximum if scene.desk.quantity is Quantity.MAXIMUM else layer.frequency
+    match shown_quantity(scene):
+        case Quantity.FREQUENCY:
+            return layer.frequency
+        case Quantity.SELECTION if scene.sample is not None:
+            return mean_activation(scene.sample, scene.selection.chosen)
+    return layer.maximum
 
 
 def filter_order(scene: Scene, layer: LayerStatistics) -> NDArray[np.intp]:

@@ -1,4 +1,6 @@
-"""Search over layers and filters: `conv` finds names, `17` one of the layer in focus, `conv2:17` of another."""
+"""Search over layers, filters and labels: `conv` finds names, `17` a filter of the layer in focus, `conv2:17` one of
+another, `=cat` puts the labels whose names have it into question.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from dataclasses import replace
 from deepeyes_tui.app import selection as select
 from deepeyes_tui.app.scene import Scene
 
+LABELS = "="
 Match = tuple[int, int | None]
 """A layer, and a filter of it or none."""
 
@@ -29,12 +32,28 @@ def matches(scene: Scene, wanted: str) -> list[Match]:
 
 def search(scene: Scene, wanted: str) -> Scene:
     """Go to the first match from the layer in focus on, or say that there is none."""
+    if wanted.startswith(LABELS):
+        return _labels(scene.with_desk(typing=None), wanted[len(LABELS) :].strip())
     scene = scene.with_desk(typing=None, searched=wanted)
     found = matches(scene, wanted)
     if not found:
         return scene.with_desk(note=f"nothing matches {wanted}" if wanted else "", note_is_error=True)
     here = next((match for match in found if match[0] >= scene.selection.layer), found[0])
     return _go(scene, found, here)
+
+
+def _labels(scene: Scene, wanted: str) -> Scene:
+    """Show only the labels whose names match in colour; nothing wanted: all of them again."""
+    names = scene.snapshot.labels if scene.snapshot else ()
+    numbers = [i for i, name in enumerate(names) if _in(wanted, name)]
+    if wanted.isdecimal() and not numbers:
+        numbers = [int(wanted)]
+    if wanted and not numbers:
+        return scene.with_desk(note=f"no label matches {wanted}", note_is_error=True)
+    labels = frozenset(numbers) if wanted else select.NONE
+    note = f"{len(labels)} labels in question: the others are grey" if labels else "all labels in colour"
+    chosen = replace(scene.selection, labels=labels)
+    return replace(scene, selection=chosen).with_desk(note=note, note_is_error=False)
 
 
 def next_match(scene: Scene, step: int) -> Scene:

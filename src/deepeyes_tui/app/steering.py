@@ -67,6 +67,11 @@ def stop_command() -> Command:
     return Command(Action.STOP, sender="viewer")
 
 
+def focus_command(layer: str) -> Command:
+    """Return the command that has the instances of one layer kept in full."""
+    return Command(Action.FOCUS, {"layer": layer}, sender="viewer")
+
+
 async def send(path: Path, command: Command, timeout: float = TIMEOUT) -> Said:
     """Send a command to the run that listens at `path`, and say what came of it."""
     try:

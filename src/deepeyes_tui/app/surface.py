@@ -16,11 +16,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from deepeyes_tui.app.layout import Arrangement
-from deepeyes_tui.app.moves import Room
 from deepeyes_tui.app.output import Patch, Span
 from deepeyes_tui.app.picture import Painter
 from deepeyes_tui.app.plots.canvas import CONTINUED, Canvas
 from deepeyes_tui.app.plots.palette import MOST_STYLES, Palette
+from deepeyes_tui.app.room import Room
 from deepeyes_tui.app.scene import Scene
 
 BRIDGE = 8

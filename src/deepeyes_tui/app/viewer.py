@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from textual import events, work
@@ -19,27 +19,39 @@ from deepeyes_tui.app import steering
 from deepeyes_tui.app.bindings import PANES, PaneName, find
 from deepeyes_tui.app.feed import Feed, News, shown
 from deepeyes_tui.app.keeping import view_text, write_view
+from deepeyes_tui.app.mapping import Cartographer
+from deepeyes_tui.app.maps import MapBox
 from deepeyes_tui.app.moves import MOVES, to_pane
+from deepeyes_tui.app.opening import opened
 from deepeyes_tui.app.paced import PacedApp
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
-from deepeyes_tui.app.pointing import clicked
+from deepeyes_tui.app.pointing import clicked, dragged, released
 from deepeyes_tui.app.prompt import pasted, typed
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.app.surface import Surface
 from deepeyes_tui.app.terminal import Terminal
 from deepeyes_tui.app.themes import base_style, next_theme, textual_theme, usable
+from deepeyes_tui.link.analyst import Analyst
 from deepeyes_tui.link.messages import Command
 
 NOTE_SECONDS = 8.0
+WARM_AFTER = 1.0
+"""Seconds after the first picture in which the analysis process is started: the picture goes before it."""
+FRAMES_A_SECOND = 10.0
+"""Of a map that is being laid out, where the terminal is near."""
+NEAR = 4.0
+"""Pictures a second from which on a terminal is not at the end of a slow link."""
 LAST_RESORT = 3.0
 """Seconds after a signal to end in which the screen may be restored; a dead terminal can block that for ever."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a viewer is started with. `owner`: it has started the training."""
+    """What a viewer is started with. `owner`: it has started the training. `rings` says where its instances are by now;
+    without it, no maps are made.
+    """
 
     run: str
     feed: Feed
@@ -49,6 +61,9 @@ class Setting:
     theme: Theme = Theme.DARK
     readonly: bool = False
     owner: bool = False
+    rings: Callable[[], Path] | None = None
+    pane: str = ""
+    layer: str = ""
     clock: Callable[[], float] = field(default=time.monotonic)
 
 
@@ -62,7 +77,15 @@ class Viewer(PacedApp, inherit_bindings=False):
         super().__init__(setting.terminal, setting.clock)
         self.setting = setting
         self._taken = 0
+        self._opened = not (setting.pane or setting.layer)
+        self._pressed: tuple[int, int] | None = None
+        self._dragging = False
         self.stopping = False
+        self.box = MapBox(setting.clock)
+        self.analyst = Analyst(self.box.receive)
+        self._maps_of = (
+            Cartographer(self.analyst, self.box, setting.rings, self._look_at, setting.clock) if setting.rings else None
+        )
         self.look = setting.theme if setting.theme in usable(self.depth) else Theme.ANSI
         palette = Palette(self.look, self.depth)
         self.surface = Surface(
@@ -92,11 +115,24 @@ class Viewer(PacedApp, inherit_bindings=False):
         self.scene = self._with_news(first, setting.feed.latest)
         self.surface.focus()
         self.set_interval(1 / terminal.rate, self.tick)
+        if self._maps_of is not None:
+            self.set_interval(1 / (FRAMES_A_SECOND if terminal.rate >= NEAR else terminal.rate), self.tick_maps)
+            self.set_timer(WARM_AFTER, self.analyst.start)
         self.call_after_refresh(gc.freeze)
         if not self.is_headless:
             self._end_on_signals()
 
     # New data
+
+    def _open(self, scene: Scene) -> Scene:
+        """Show first what was asked for, once the layers are known."""
+        if self._opened or not scene.layers:
+            return scene
+        self._opened = True
+        try:
+            return opened(scene, self.setting.pane, self.setting.layer)
+        except ValueError as error:
+            return scene.with_desk(note=str(error), note_is_error=True)
 
     def tick(self) -> None:
         """Take the latest, if there is something new and the terminal can take it."""
@@ -104,9 +140,27 @@ class Viewer(PacedApp, inherit_bindings=False):
         if news.number != self._taken and not self.scene.desk.frozen and self.may_draw():
             self.scene = self._with_news(self.scene, news)
 
+    def tick_maps(self) -> None:
+        """Ask for the maps that are missing, and take what has come."""
+        if self._maps_of is None:
+            return
+        self._maps_of.look(self.scene)
+        maps = self.box.latest
+        if maps.version != self.scene.maps.version and not self.scene.desk.frozen and self.may_draw():
+            self.scene = replace(self.scene, maps=maps)
+
+    def _look_at(self, layer: str) -> None:
+        if self.scene.context.live:
+            self._focus(layer)
+
+    @work(group="focus", exclusive=True)
+    async def _focus(self, layer: str) -> None:
+        # A training that cannot be told goes on keeping small samples of every layer.
+        await steering.send(self.setting.control, steering.focus_command(layer))
+
     def _with_news(self, scene: Scene, news: News) -> Scene:
         self._taken = news.number
-        after = shown(scene, news)
+        after = self._open(shown(scene, news))
         # The last lines of the log say why.
         return to_pane(after, PaneName.LOG) if after.failed and not scene.failed and after.log else after
 
@@ -160,10 +214,31 @@ class Viewer(PacedApp, inherit_bindings=False):
         if self.scene.desk.typing is not None:
             self.scene = pasted(self.scene, event.text)
 
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Remember where a drag may begin."""
+        self._pressed, self._dragging = (event.screen_x, event.screen_y), False
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Draw a rectangle over a map while the button is down."""
+        arrangement, here = self.surface.arrangement, (event.screen_x, event.screen_y)
+        if self._pressed is None or not event.button or arrangement is None or not isinstance(self.focused, Surface):
+            return
+        if here != self._pressed or self._dragging:
+            self._dragging = True
+            self.scene = dragged(self.scene, arrangement, self._pressed, here)
+
+    def on_mouse_up(self, _: events.MouseUp) -> None:
+        """End the rectangle."""
+        if self._dragging:
+            self.scene = released(self.scene, self.surface.room)
+        self._pressed = None
+
     def on_click(self, event: events.Click) -> None:
         """Put the focus on what is under the mouse."""
         arrangement = self.surface.arrangement
-        if arrangement is not None and isinstance(self.focused, Surface):
+        if self._dragging:
+            self._dragging = False
+        elif arrangement is not None and isinstance(self.focused, Surface):
             self.scene = clicked(self.scene, arrangement, event.screen_x, event.screen_y)
 
     def on_mouse_scroll_down(self) -> None:

@@ -21,7 +21,9 @@ SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """What a viewer can be told. `size` is columns and rows for one frame, `max_kbps` thousands of bytes a second."""
+    """What a viewer can be told. `size` is columns and rows for one frame, `max_kbps` thousands of bytes a second,
+    `pane` and `layer` what to show first, `text` asks for the pane as text instead of a frame.
+    """
 
     color: str = "auto"
     theme: str = "dark"
@@ -30,6 +32,9 @@ class ViewOptions:
     readonly: bool = False
     once: bool = False
     size: tuple[int, int] | None = None
+    pane: str = ""
+    layer: str = ""
+    text: bool = False
 
 
 def load_options(given: Mapping[str, Any]) -> ViewOptions:
@@ -62,6 +67,8 @@ def _checked(key: str, value: Any, origin: str) -> Any:
     if key in CHOICES:
         if str(value) not in CHOICES[key]:
             raise SettingsError(f"{key} {value!r} in {origin} is none of {', '.join(CHOICES[key])}")
+        return str(value)
+    if key in ("pane", "layer"):
         return str(value)
     try:
         if key == "size":

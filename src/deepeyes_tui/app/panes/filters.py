@@ -11,7 +11,7 @@ from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.heatmap import HeatmapLayout, draw_heatmap, draw_legend, layout_heatmap
 from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.plots.numbers import percent, short
-from deepeyes_tui.app.scene import Desk, Quantity, Scene, filter_order, filter_values
+from deepeyes_tui.app.scene import Desk, Quantity, Scene, filter_order, filter_values, shown_quantity
 from deepeyes_tui.app.selection import Selection
 from deepeyes_tui.link.snapshot import LayerStatistics
 
@@ -38,7 +38,7 @@ def draw_filters(scene: Scene, width: int, height: int) -> Canvas:
     canvas = Canvas(width, height)
     layout = map_layout(scene, layer.info.filters, width, height)
     values, order, top = filter_values(scene, layer), filter_order(scene, layer), _top(scene, layer)
-    ramp = Ink.MAXIMUM if scene.desk.quantity is Quantity.MAXIMUM else Ink.FREQUENCY
+    ramp = Ink.FREQUENCY if shown_quantity(scene) is Quantity.FREQUENCY else Ink.MAXIMUM
     heat = draw_heatmap(
         width - 2,
         _map_height(height),
@@ -57,7 +57,7 @@ def draw_filters(scene: Scene, width: int, height: int) -> Canvas:
     )
     lay(canvas, heat, 0, 1)
     below = min(layout.height + 1, height - WORDS - 1)
-    unit = "%" if scene.desk.quantity is Quantity.FREQUENCY else ""
+    unit = "%" if shown_quantity(scene) is Quantity.FREQUENCY else ""
     legend = draw_legend(
         width - 2, ramp=ramp, low=0.0, high=top, unit=unit, glyphs=scene.glyphs, colour=scene.colour, half=layout.half
     )
@@ -70,7 +70,7 @@ def draw_filters(scene: Scene, width: int, height: int) -> Canvas:
 
 def _reliability(scene: Scene, layer: LayerStatistics) -> np.ndarray:
     assert scene.snapshot is not None
-    if scene.desk.quantity is Quantity.FREQUENCY:
+    if shown_quantity(scene) is not Quantity.MAXIMUM:
         return np.ones(layer.info.filters)
     return reliability(scene.snapshot, layer)
 
@@ -106,7 +106,7 @@ def _facts(scene: Scene) -> str:
         return ""
     marks = len(scene.selection.marks)
     order = "by value" if scene.desk.by_value else "in order"
-    words = [layer_name(scene, scene.selection.layer, 20), str(scene.desk.quantity), order]
+    words = [layer_name(scene, scene.selection.layer, 20), str(shown_quantity(scene)), order]
     return ", ".join(words + ([f"{marks} marked"] if marks else []))
 
 
@@ -126,7 +126,7 @@ def filters_text(scene: Scene) -> str:
 
 
 def _view(desk: Desk) -> tuple[object, ...]:
-    return desk.quantity, desk.by_value, desk.filters_reversed
+    return desk.quantity, desk.by_selection, desk.by_value, desk.filters_reversed
 
 
 PANE = Pane(
@@ -134,5 +134,5 @@ PANE = Pane(
     draw_filters,
     _facts,
     filters_text,
-    lambda scene: (scene.snapshot, scene.selection, *_view(scene.desk)),
+    lambda scene: (scene.snapshot, scene.selection, scene.sample, *_view(scene.desk)),
 )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.chosen import flags_of
 from deepeyes_tui.app.panes.base import Pane, Piece, lay, sentence, table, write
-from deepeyes_tui.app.panes.words import findings, layer_name, mean_perplexity
+from deepeyes_tui.app.panes.words import findings, layer_name, mean_perplexity, survey_words
 from deepeyes_tui.app.plots.canvas import Canvas
-from deepeyes_tui.app.plots.histogram import draw_changes, draw_histogram
+from deepeyes_tui.app.plots.glyphs import RISING
+from deepeyes_tui.app.plots.histogram import bin_columns, draw_changes, draw_histogram
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.scene import Scene
-from deepeyes_tui.link.snapshot import LayerInfo, LayerStatistics
+from deepeyes_tui.link.maps import Sample
+from deepeyes_tui.link.snapshot import PERPLEXITY_BINS, LayerInfo, LayerStatistics
 
 CHANGES_FROM = 12
 """Rows from which the histogram of changes has room as well."""
@@ -32,19 +37,61 @@ def draw_layer(scene: Scene, width: int, height: int) -> Canvas:
     if not layer.has_run or room < 3:
         return canvas
     changes = max(room // 3, 4) if room >= CHANGES_FROM else 0
+    marked = marked_shares(scene)
+    bars = room - changes - 1 - (marked is not None)
     _heading(canvas, row, scene, "instances by the number of filters that share them", mean_perplexity(layer))
     plot = draw_histogram(
-        width,
-        room - changes - 1,
-        layer.histogram,
-        undetected=layer.undetected,
-        high=layer.info.filters,
-        glyphs=scene.glyphs,
+        width, bars, layer.histogram, undetected=layer.undetected, high=layer.info.filters, glyphs=scene.glyphs
     )
+    if scene.desk.focus is PaneName.LAYER and scene.sample is not None:
+        _bar_cursor(plot, scene)
     lay(canvas, plot, row + 1, 0)
+    if marked is not None:
+        _marked(canvas, row + 1 + bars, scene, marked)
     if changes:
         _changes(canvas, height - changes, scene, layer)
     return canvas
+
+
+def bins_of_sample(sample: Sample) -> NDArray[np.intp]:
+    """Return the bin of the histogram that each instance falls into, `(S,)`, -1 where it is undetected."""
+    share = (np.nan_to_num(sample.perplexity, nan=1.0) - 1) / max(sample.filters - 1, 1)
+    bins = np.clip((share * PERPLEXITY_BINS).astype(np.intp), 0, PERPLEXITY_BINS - 1)
+    return np.where(sample.undetected | np.isnan(sample.perplexity), -1, bins)
+
+
+def marked_shares(scene: Scene) -> NDArray[np.float64] | None:
+    """Return which share of the instances in each bin is marked, `(bins + 1,)`, undetected first; None without any."""
+    sample = scene.sample
+    if sample is None or not scene.selection.chosen:
+        return None
+    bins, flags = bins_of_sample(sample) + 1, flags_of(sample, scene.selection.chosen)
+    count = np.bincount(bins, minlength=PERPLEXITY_BINS + 1)
+    return np.bincount(bins[flags], minlength=PERPLEXITY_BINS + 1) / np.maximum(count, 1)
+
+
+def _bar_cursor(plot: Canvas, scene: Scene) -> None:
+    """Tint the column of the bar under the cursor."""
+    layout, bar = bin_columns(plot.width, PERPLEXITY_BINS), scene.desk.bar
+    if bar < 0:
+        columns = slice(layout.apart, layout.apart + layout.apart_width)
+    else:
+        place = min(bar // layout.merged, layout.bars - 1)
+        columns = slice(int(layout.edges[place]), int(layout.edges[place + 1]))
+    plot.ground[: max(plot.height - 1, 1), columns] = Ink.BRUSH
+    plot.ground[max(plot.height - 1, 0), columns] = Ink.CURSOR
+
+
+def _marked(canvas: Canvas, row: int, scene: Scene, shares: NDArray[np.float64]) -> None:
+    """Draw beneath each bar how much of it is marked."""
+    layout = bin_columns(canvas.width, PERPLEXITY_BINS)
+    bars = layout.sums(shares[1:]) / layout.merged
+    heights, _ = layout.spread(np.ceil(bars * 8).astype(np.intp), int(np.ceil(shares[0] * 8)), canvas.width)
+    filled = heights > 0
+    canvas.glyph[row, filled] = RISING[scene.glyphs][np.minimum(heights[filled], 8)]
+    canvas.ink[row, filled] = Ink.POINTER
+    if layout.apart >= len("mark"):
+        canvas.text(row, 0, "mark", Ink.MUTED)
 
 
 def _changes(canvas: Canvas, row: int, scene: Scene, layer: LayerStatistics) -> None:
@@ -70,9 +117,14 @@ def _details(scene: Scene, layer: LayerStatistics, width: int) -> list[list[Piec
     name = layer_name(scene, scene.selection.layer, max(width // 2, 8))
     plain = scene.ascii
     facts = _flowed([(text, Ink.DEFAULT) for text in info_words(layer.info, plain)], width - 2)
-    found = _flowed(findings(layer, plain), width - 2)
+    found = _flowed([*findings(layer, plain), *_surveyed(scene, layer)], width - 2)
     head: list[Piece] = [(name, Ink.TITLE, Look.BOLD), (f"  {printable(layer.info.kind, 20, plain)}", Ink.MUTED)]
     return [head, *facts, *found]
+
+
+def _surveyed(scene: Scene, layer: LayerStatistics) -> list[tuple[str, int]]:
+    numbers, labels = scene.maps.numbers(layer.info.name), scene.snapshot.labels if scene.snapshot else ()
+    return survey_words(numbers, layer.info.filters, labels, scene.ascii) if numbers is not None else []
 
 
 def _flowed(words: list[tuple[str, int]], width: int) -> list[list[Piece]]:
@@ -118,6 +170,7 @@ def layer_text(scene: Scene) -> str:
     if layer is None:
         return "no layers"
     words = [*info_words(layer.info, scene.ascii), *(text for text, _ in findings(layer, scene.ascii))]
+    words += [text for text, _ in _surveyed(scene, layer)]
     bins, filters = len(layer.histogram), layer.info.filters
     edges = [1 + i / bins * (filters - 1) for i in range(bins + 1)]
     rows = [["undetected", percent(layer.undetected), percent(layer.undetected_change)]]
@@ -133,5 +186,12 @@ PANE = Pane(
     draw_layer,
     _facts,
     layer_text,
-    lambda scene: (scene.snapshot, scene.selection.layer),
+    lambda scene: (
+        scene.snapshot,
+        scene.selection.layer,
+        scene.selection.chosen,
+        scene.sample,
+        scene.desk.bar,
+        scene.maps.numbers(scene.layer_name),
+    ),
 )

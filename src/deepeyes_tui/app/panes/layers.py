@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.panes.base import Pane, sentence, table, window, write
-from deepeyes_tui.app.panes.words import findings, layer_name, nonfinite_words
+from deepeyes_tui.app.panes.words import findings, layer_name, nonfinite_words, purity_text
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
@@ -74,6 +74,18 @@ def _undetected(scene: Scene, layer: LayerStatistics) -> Cell:
     return percent(layer.undetected, ascii=scene.ascii), Ink.UNDETECTED if layer.undetected >= 0.01 else Ink.MUTED
 
 
+def _purity(scene: Scene, layer: LayerStatistics) -> Cell:
+    numbers = scene.maps.numbers(layer.info.name)
+    return (purity_text(numbers, scene.ascii), Ink.DEFAULT) if numbers else (unknown(scene.ascii), Ink.MUTED)
+
+
+def _effective(scene: Scene, layer: LayerStatistics) -> Cell:
+    numbers = scene.maps.numbers(layer.info.name)
+    if numbers is None:
+        return unknown(scene.ascii), Ink.MUTED
+    return short(numbers.effective_filters, ascii=scene.ascii), Ink.WARNING if numbers.redundant else Ink.DEFAULT
+
+
 COLUMNS = (
     Column("kind", 10, 6, _kind),
     Column("filters", 7, 1, _filters),
@@ -82,16 +94,22 @@ COLUMNS = (
     Column("dead", 5, 2, _dead),
     Column("on", 5, 5, _always_on),
     Column("undet.", 6, 4, _undetected),
+    Column("purity", 8, 7, _purity),
+    Column("effective", 9, 8, _effective),
 )
+OF_MAPS = ("purity", "effective")
 LEFT = ("kind",)
 FIXED = ("kind", "filters")
 """Columns known of a layer that never ran."""
 HEAD_OF = {LayerOrder.STABLE: "stable at", LayerOrder.DEAD: "dead", LayerOrder.UNDETECTED: "undet."}
 
 
-def shown_columns(width: int, longest: int) -> tuple[int, list[Column]]:
-    """Return the width of the names, whose longest has `longest` cells, and the columns that fit beside them."""
-    columns = list(COLUMNS)
+def shown_columns(width: int, longest: int, maps: bool = False) -> tuple[int, list[Column]]:
+    """Return the width of the names, whose longest has `longest` cells, and the columns that fit beside them.
+
+    Beside the maps, what these say of the layers goes first.
+    """
+    columns = [replace(c, rank=0) if maps and c.head in OF_MAPS else c for c in COLUMNS]
     wish = min(max(longest, NAME_LEAST), NAME_WISH)
     while columns and 2 + wish + sum(c.width + GAP for c in columns) > width:
         columns.remove(max(columns, key=lambda c: c.rank))
@@ -107,7 +125,7 @@ def draw_layers(scene: Scene, width: int, height: int) -> Canvas:
     words = _said(scene, width) if height >= 8 else []
     order, seen = seen_rows(scene, height, len(words))
     longest = max(len(info.name) for info in scene.snapshot.layers)
-    name_width, columns = shown_columns(width, longest)
+    name_width, columns = shown_columns(width, longest, scene.desk.maps_screen)
     _heads(canvas, scene, name_width, columns)
     for row, place in enumerate(seen, 1):
         _row(canvas, row, scene, order[place], name_width, columns)
@@ -213,5 +231,12 @@ PANE = Pane(
     draw_layers,
     _facts,
     layers_text,
-    lambda scene: (scene.snapshot, scene.selection.layer, scene.desk.layer_order, scene.desk.layers_reversed),
+    lambda scene: (
+        scene.snapshot,
+        scene.selection.layer,
+        scene.desk.layer_order,
+        scene.desk.layers_reversed,
+        scene.desk.maps_screen,
+        scene.maps.survey,
+    ),
 )

@@ -11,8 +11,9 @@ from deepeyes_tui.app.panes.base import Piece, write
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
-from deepeyes_tui.app.scene import Question, Scene
+from deepeyes_tui.app.scene import Asking, Question, Scene
 
+ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up"}
 LAST = ("? help", "q leave")
 
 
@@ -22,10 +23,10 @@ def draw_status(scene: Scene, width: int) -> Canvas:
     if desk.question is not None:
         _question(canvas, desk.question, scene.ascii)
     elif desk.typing is not None:
-        end = canvas.text(0, 1, "/", Ink.ACCENT, Look.BOLD)
+        end = canvas.text(0, 1, desk.asking, Ink.ACCENT, Look.BOLD)
         end = canvas.text(0, end, printable(desk.typing, width - 40, scene.ascii), Ink.DEFAULT)
         canvas.text(0, end, " ", Ink.DEFAULT, Look.REVERSE)
-        canvas.text(0, end + 3, "Enter search  Esc cancel", Ink.MUTED)
+        canvas.text(0, end + 3, f"Enter {ENTERS[desk.asking]}  Esc cancel", Ink.MUTED)
     elif desk.note:
         ink = Ink.ERROR if desk.note_is_error else Ink.DEFAULT
         canvas.text(0, 1, printable(desk.note, width - 2, scene.ascii), ink)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from deepeyes_tui.app.plots.inks import Ink
-from deepeyes_tui.app.plots.numbers import percent, printable, short
+from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
 from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.link.maps import LayerNumbers
 from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
 
 Said = tuple[str, int]
@@ -43,6 +45,43 @@ def undetected_words(layer: LayerStatistics, ascii: bool = False) -> Said:
     """Say which share of the instances no filter detected."""
     share = layer.undetected
     return f"{percent(share, ascii=ascii)} undetected", Ink.UNDETECTED if share >= 0.01 else Ink.MUTED
+
+
+def purity_text(numbers: LayerNumbers, ascii: bool = False) -> str:
+    """Return the label purity of a layer with its standard error: `.93±.01`."""
+    if math.isnan(numbers.purity):
+        return unknown(ascii)
+    error = "" if math.isnan(numbers.purity_error) else f"{'+-' if ascii else '±'}{_hundredths(numbers.purity_error)}"
+    return _hundredths(numbers.purity) + error
+
+
+def _hundredths(share: float) -> str:
+    return f"{share:.2f}".removeprefix("0")
+
+
+def survey_words(numbers: LayerNumbers, filters: int, labels: Sequence[str], ascii: bool = False) -> list[Said]:
+    """Say what T4 and T5 ask of a layer: redundant filters, how well its input tells the labels apart."""
+    said: list[Said] = []
+    if not math.isnan(numbers.effective_filters):
+        effective = f"{short(numbers.effective_filters, ascii=ascii)} effective of {filters:,} filters"
+        said.append((effective, int(Ink.WARNING) if numbers.redundant else int(Ink.DEFAULT)))
+    if numbers.redundant:
+        said.append((f"{numbers.redundant:,} redundant in {numbers.groups:,} groups", Ink.WARNING))
+    if not math.isnan(numbers.purity):
+        chance = _hundredths(numbers.purity_by_chance)
+        said.append((f"label purity {purity_text(numbers, ascii)} (by chance {chance})", Ink.DEFAULT))
+    if numbers.confused and numbers.purity < 1:
+        one, other, _ = numbers.confused[0]
+        pair = f"{label_name(labels, one, ascii)} and {label_name(labels, other, ascii)}"
+        said.append((f"most confused {pair}", Ink.DEFAULT))
+    return said
+
+
+def label_name(labels: Sequence[str], number: int, ascii: bool = False) -> str:
+    """Return a label's name as it may be drawn, its number where it has none."""
+    if number < 0:
+        return "no label"
+    return printable(labels[number], 40, ascii) if number < len(labels) else str(number)
 
 
 def findings(layer: LayerStatistics, ascii: bool = False) -> list[Said]:

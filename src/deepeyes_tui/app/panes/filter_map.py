@@ -1,0 +1,190 @@
+"""The Filter Map of the layer in focus: filters near each other where they fire on the same instances."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.charts import SIDE, Chart, chart_of
+from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
+from deepeyes_tui.app.panes.input_map import label_legend, sizes_of
+from deepeyes_tui.app.panes.map_words import waiting_words
+from deepeyes_tui.app.panes.words import label_name, layer_name
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.glyphs import DEAD
+from deepeyes_tui.app.plots.inks import Ink, label_inks
+from deepeyes_tui.app.plots.label_legend import label_letters
+from deepeyes_tui.app.plots.marks import draw_cursor, draw_lines, draw_rectangle
+from deepeyes_tui.app.plots.numbers import percent, printable, short
+from deepeyes_tui.app.plots.scatter import draw_scatter
+from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.link.maps import FilterMap
+
+MARKED_SIZE = 4
+
+
+def draw_filter_map(scene: Scene, width: int, height: int) -> Canvas:
+    """Draw the filters, lines between those that are alike, the dead ones, and words on the one at the cursor."""
+    shown, chart = scene.filter_map, chart_of(scene, PaneName.FILTER_MAP, width, height)
+    if shown is None or chart is None:
+        return sentence(width, height, waiting_words(scene))
+    canvas = Canvas(width, height)
+    plot = _plot(scene, shown, chart)
+    if not (~shown.dead).any():
+        plot = sentence(chart.width, chart.height, f"all {len(shown.dead):,} filters are dead")
+    lay(canvas, plot, 0, SIDE)
+    lay(canvas, label_legend(scene, shown.label, chart.width, 1), chart.height, SIDE)
+    _tray(canvas, chart.height + 1, scene, shown)
+    words = filter_words(scene, shown, scene.selection.cursor)
+    canvas.text(height - 1, SIDE, printable(words, chart.width, scene.ascii), Ink.DEFAULT)
+    return canvas
+
+
+def _plot(scene: Scene, shown: FilterMap, chart: Chart) -> Canvas:
+    named = len(scene.snapshot.labels) if scene.snapshot else 0
+    ink = label_inks(shown.label, max(named, int(shown.label.max(initial=-1)) + 1))
+    marked = marked_flags(scene, shown)
+    asked = np.ones(len(ink), bool)
+    if scene.selection.labels:
+        asked &= np.isin(shown.label, list(scene.selection.labels))
+    if marked.any():
+        asked &= marked
+    ink[~asked] = Ink.GREYED
+    plot = draw_scatter(
+        chart.width,
+        chart.height,
+        chart.points,
+        chart.view,
+        ink=ink,
+        size=np.where(marked, MARKED_SIZE, sizes_of(shown.strength)),
+        priority=asked.astype(np.intp) + marked,
+        letter=label_letters(shown.label),
+        glyphs=scene.glyphs,
+        colour=scene.colour,
+        letters=scene.desk.letters,
+    )
+    pairs = shown.pairs[shown.similarity >= scene.desk.similar]
+    draw_lines(plot, chart.points, pairs, chart.view, Ink.MUTED, scene.glyphs)
+    brush, focused = scene.brush, scene.desk.focus is PaneName.FILTER_MAP
+    if brush is not None and focused:
+        draw_rectangle(plot, chart.cell_of(brush.anchor), chart.cell_of(brush.at), scene.glyphs)
+        draw_cursor(plot, *chart.cell_of(brush.at))
+    elif scene.selection.cursor < len(chart.points):
+        draw_cursor(plot, *chart.cell(scene.selection.cursor))
+    return plot
+
+
+def marked_flags(scene: Scene, shown: FilterMap) -> NDArray[np.bool_]:
+    """Return which filters are marked, `(F,)`."""
+    flags = np.zeros(len(shown.label), bool)
+    flags[[i for i in scene.selection.marks if i < len(flags)]] = True
+    return flags
+
+
+def _tray(canvas: Canvas, row: int, scene: Scene, shown: FilterMap) -> None:
+    """List the dead filters, which are like no other, beside the map."""
+    dead = np.flatnonzero(shown.dead)
+    if not len(dead):
+        canvas.text(row, SIDE, printable(_redundancy(shown, scene.ascii), canvas.width - 2, scene.ascii), Ink.MUTED)
+        return
+    column = canvas.text(row, SIDE, f"{DEAD[scene.glyphs]} {len(dead):,} dead: ", Ink.DOWN)
+    for number, filter in enumerate(dead.tolist()):
+        text = f"{filter} "
+        if column + len(text) + 6 > canvas.width:
+            canvas.text(row, column, f"+{len(dead) - number}", Ink.MUTED)
+            break
+        here = filter == scene.selection.cursor
+        ground = Ink.CURSOR if here else Ink.SELECTED if filter in scene.selection.marks else Ink.DEFAULT
+        canvas.text(row, column, text.rstrip(), Ink.DEFAULT if ground else Ink.MUTED, ground=ground)
+        column += len(text)
+
+
+def _redundancy(shown: FilterMap, ascii: bool) -> str:
+    spare = sum(len(group) - 1 for group in shown.groups)
+    groups = f"{spare:,} redundant in {len(shown.groups):,} groups" if shown.groups else "none redundant"
+    return f"{groups}, {short(shown.effective, ascii=ascii)} effective of {len(shown.dead):,}"
+
+
+def filter_words(scene: Scene, shown: FilterMap, filter: int) -> str:
+    """Say what a filter is most associated with, how much it covers, and which it is most like."""
+    if filter >= len(shown.dead):
+        return ""
+    if shown.dead[filter]:
+        return f"filter {filter}: dead"
+    names = scene.snapshot.labels if scene.snapshot else ()
+    words = [f"filter {filter}: label {label_name(names, int(shown.label[filter]), scene.ascii)}"]
+    words.append(f"strength {short(float(shown.strength[filter]), ascii=scene.ascii)}")
+    words.append(f"fires on {percent(float(shown.coverage[filter]), ascii=scene.ascii)}")
+    likest = most_alike(shown, filter)
+    if likest is not None:
+        other, similarity = likest
+        words.append(f"most like {other} ({similarity:.2f})")
+    return ", ".join(words)
+
+
+def most_alike(shown: FilterMap, filter: int) -> tuple[int, float] | None:
+    """Return the filter that is most similar to another, if any is similar at all, and how similar."""
+    at = np.flatnonzero((shown.pairs == filter).any(axis=1))
+    if not len(at):
+        return None
+    one, other = shown.pairs[at[0]].tolist()
+    return (other if one == filter else one), float(shown.similarity[at[0]])
+
+
+def _facts(scene: Scene) -> str:
+    shown = scene.filter_map
+    if shown is None:
+        return layer_name(scene, scene.selection.layer, 20) if scene.layers else ""
+    words = [layer_name(scene, scene.selection.layer, 20)]
+    marks = int(marked_flags(scene, shown).sum())
+    words += [f"{marks:,} marked"] if marks else []
+    words.append(_redundancy(shown, scene.ascii))
+    return ", ".join(words)
+
+
+def filter_map_text(scene: Scene) -> str:
+    """Return every filter with its place, its label, and the filter it is most like; then the redundant groups."""
+    shown = scene.filter_map
+    if shown is None:
+        return waiting_words(scene)
+    names, marked = scene.snapshot.labels if scene.snapshot else (), marked_flags(scene, shown)
+    rows = []
+    for i in range(len(shown.dead)):
+        x, y = shown.positions[i].tolist()
+        alike = most_alike(shown, i)
+        rows.append(
+            [
+                str(i),
+                "-" if shown.dead[i] else f"{x:.4g}",
+                "-" if shown.dead[i] else f"{y:.4g}",
+                "dead" if shown.dead[i] else label_name(names, int(shown.label[i]), scene.ascii),
+                short(float(shown.strength[i]), ascii=True),
+                percent(float(shown.coverage[i]), ascii=True),
+                f"{alike[0]} ({alike[1]:.2f})" if alike else "-",
+                "marked" if marked[i] else "",
+            ]
+        )
+    heads = ("filter", "x", "y", "label", "strength", "fires on", "most like", "marked")
+    groups = "\n".join("redundant: " + " ".join(map(str, group)) for group in shown.groups)
+    return f"{_facts(scene)}, of {shown.instances:,} instances\n\n{table(heads, rows)}\n{groups}".rstrip()
+
+
+PANE = Pane(
+    PaneName.FILTER_MAP,
+    draw_filter_map,
+    _facts,
+    filter_map_text,
+    lambda scene: (
+        scene.snapshot.labels if scene.snapshot else None,
+        scene.snapshot is None,
+        scene.selection,
+        scene.filter_map,
+        scene.maps.progress if scene.filter_map is None else None,
+        scene.maps.failure,
+        scene.desk.letters,
+        scene.desk.brush,
+        scene.desk.views,
+        scene.desk.similar,
+    ),
+)

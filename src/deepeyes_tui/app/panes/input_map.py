@@ -1,0 +1,297 @@
+"""The Input Map of the layer in focus: instances of receptive fields, near each other where they are alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.charts import SIDE, Chart, chart_of, point_at_cursor
+from deepeyes_tui.app.chosen import intensity, point_flags
+from deepeyes_tui.app.maps import InputMap
+from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
+from deepeyes_tui.app.panes.map_words import busy_words, chosen_filters, instance_words, undetected_share, waiting_words
+from deepeyes_tui.app.panes.words import label_name, layer_name
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.inks import LEVELS, Ink, label_inks
+from deepeyes_tui.app.plots.label_legend import (
+    draw_intensity,
+    draw_labels,
+    draw_quality,
+    label_letter,
+    label_letters,
+    quality_inks,
+    quality_letters,
+)
+from deepeyes_tui.app.plots.marks import draw_cursor, draw_rectangle
+from deepeyes_tui.app.plots.numbers import printable, short
+from deepeyes_tui.app.plots.scatter import density_letters, draw_scatter
+from deepeyes_tui.app.scene import MapShows, Scene, shown_on_map
+from deepeyes_tui.app.selection import Combine
+
+SIZES = 5
+LEAST_INTENSITY = 0.05
+"""Of a filter's maximum, below which an instance stays grey."""
+WRONG_FROM = 0.5
+"""Of the 95th percentile of false or missing neighbours, from which a point is called wrong."""
+UNDETECTED_LETTER = ord("?")
+
+
+@dataclass(frozen=True, slots=True)
+class Dots:
+    """How each point is drawn, `(n,)` each."""
+
+    ink: NDArray[np.uint16]
+    size: NDArray[np.intp]
+    priority: NDArray[np.intp]
+    letter: NDArray[np.uint32]
+
+
+def draw_input_map(scene: Scene, width: int, height: int) -> Canvas:
+    """Draw the map, its legend, and words on what is under the cursor."""
+    shown, chart = scene.input_map, chart_of(scene, PaneName.INPUT_MAP, width, height)
+    if shown is None or chart is None:
+        return sentence(width, height, waiting_words(scene))
+    canvas = Canvas(width, height)
+    dots = _dots(scene, shown, chart)
+    plot = draw_scatter(
+        chart.width,
+        chart.height,
+        chart.points,
+        chart.view,
+        ink=dots.ink,
+        size=dots.size,
+        priority=dots.priority,
+        letter=dots.letter,
+        glyphs=scene.glyphs,
+        colour=scene.colour,
+        letters=scene.desk.letters,
+    )
+    _overlay(plot, scene, chart)
+    lay(canvas, plot, 0, SIDE)
+    _legend(canvas, scene, shown, chart.height)
+    return canvas
+
+
+def _dots(scene: Scene, shown: InputMap, chart: Chart) -> Dots:
+    match shown_on_map(scene):
+        case MapShows.LABELS:
+            return _by_label(scene, shown)
+        case MapShows.ACTIVATION:
+            filters = chosen_filters(scene, shown.sample.filters)
+            return _by_intensity(shown, intensity(shown.sample, filters, shown.shape.points))
+        case MapShows.MAXIMUM:
+            return _by_maximum(shown)
+        case MapShows.TRUTH:
+            return _by_truth(scene, shown, chart)
+
+
+def sizes_of(values: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return a size from 0 to 4 for each value: the area of a point grows with it."""
+    finite = np.nan_to_num(values, nan=0.0)
+    top = float(finite.max(initial=0.0))
+    share = finite / top if top > 0 else np.zeros(len(finite))
+    return np.minimum((share * SIZES).astype(np.intp), SIZES - 1)
+
+
+def classes_of(scene: Scene, labels: NDArray[np.int32]) -> int:
+    """Return how many labels there are, by their names or by those seen."""
+    named = len(scene.snapshot.labels) if scene.snapshot else 0
+    return max(named, int(labels.max(initial=-1)) + 1)
+
+
+def _by_label(scene: Scene, shown: InputMap) -> Dots:
+    labels, chosen = shown.labels, scene.selection.chosen
+    ink = label_inks(labels, classes_of(scene, shown.sample.labels))
+    asked = np.isin(labels, list(scene.selection.labels)) if scene.selection.labels else np.ones(len(labels), bool)
+    if chosen:
+        asked &= point_flags(shown, chosen)
+    ink[~asked] = Ink.GREYED
+    size = sizes_of(np.sqrt(shown.shape.weights)) if shown.shape.level else np.ones(len(labels), np.intp)
+    return Dots(ink, size, asked.astype(np.intp), label_letters(labels))
+
+
+def _by_intensity(shown: InputMap, strength: NDArray[np.float32]) -> Dots:
+    level = np.minimum((strength * LEVELS).astype(np.intp), LEVELS - 1)
+    fires = strength >= LEAST_INTENSITY
+    ink = np.where(fires, Ink.MAXIMUM + level, int(Ink.GREYED)).astype(np.uint16)
+    size = np.where(fires, np.minimum((strength * SIZES).astype(np.intp), SIZES - 1), 0)
+    return Dots(ink, size, np.where(fires, 1 + level, 0), density_letters(level))
+
+
+def _by_maximum(shown: InputMap) -> Dots:
+    maximum = shown.sample.maximum[shown.shape.points]
+    dots = _by_intensity(shown, maximum / max(float(shown.sample.maximum.max(initial=0.0)), 1e-12))
+    level = dots.priority.clip(1) - 1
+    ink = (Ink.MAXIMUM + level).astype(np.uint16)
+    lost = shown.sample.undetected[shown.shape.points]
+    ink[lost] = Ink.UNDETECTED
+    size, priority = np.where(lost, 2, dots.size), np.where(lost, LEVELS + 1, 1)
+    return Dots(ink, size, priority, np.where(lost, UNDETECTED_LETTER, density_letters(level)).astype(np.uint32))
+
+
+def wrongness(shown: InputMap) -> NDArray[np.intp]:
+    """Return of each point whether its picture is faithful (0), has false neighbours (1), is torn (2), or both (3)."""
+    quality = shown.quality
+    if quality is None or len(quality.trustworthiness) != len(shown.shape.points):
+        return np.zeros(len(shown.shape.points), np.intp)
+    false, torn = (_stretched(1 - values) for values in (quality.trustworthiness, quality.continuity))
+    return (false >= WRONG_FROM) + 2 * (torn >= WRONG_FROM).astype(np.intp)
+
+
+def _stretched(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    top = float(np.percentile(values, 95)) if len(values) else 0.0
+    return np.clip(values / top, 0, 1) if top > 0 else np.zeros_like(values)
+
+
+def _by_truth(scene: Scene, shown: InputMap, chart: Chart) -> Dots:
+    """Colour points by how true their place is, in the manner of CheckViz (Lespinats and Aupetit 2011); the false and
+    missing neighbours of the point under the cursor are large (Martins et al. 2014).
+    """
+    kind = wrongness(shown)
+    ink, letter, size, priority = quality_inks(kind), quality_letters(kind), np.ones(len(kind), np.intp), kind.copy()
+    here, quality = point_at_cursor(scene, PaneName.INPUT_MAP, chart), shown.quality
+    if here is not None and quality is not None and here < len(quality.false_neighbours):
+        for code, wrong in ((1, quality.false_neighbours[here]), (2, quality.missing_neighbours[here])):
+            near = wrong[wrong >= 0]
+            ink[near], letter[near] = quality_inks(code), ord("FT"[code - 1])
+            size[near], priority[near] = SIZES - 1, 4
+    return Dots(ink, size, priority, letter)
+
+
+def _overlay(plot: Canvas, scene: Scene, chart: Chart) -> None:
+    """Draw the brush, and the cursor where the keys would find it."""
+    brush, focused = scene.brush, scene.desk.focus is PaneName.INPUT_MAP
+    if brush is not None and focused:
+        draw_rectangle(plot, chart.cell_of(brush.anchor), chart.cell_of(brush.at), scene.glyphs)
+        draw_cursor(plot, *chart.cell_of(brush.at))
+    elif (focused or scene.selection.point is not None) and (
+        here := point_at_cursor(scene, PaneName.INPUT_MAP, chart)
+    ) is not None:
+        draw_cursor(plot, *chart.cell(here))
+
+
+def _legend(canvas: Canvas, scene: Scene, shown: InputMap, row: int) -> None:
+    width, sample = canvas.width - 2 * SIDE, shown.sample
+    shows = shown_on_map(scene)
+    if shows is MapShows.LABELS:
+        legend = label_legend(scene, sample.labels, width, 2)
+    elif shows is MapShows.TRUTH:
+        legend = draw_quality(width, glyphs=scene.glyphs, colour=scene.colour)
+    else:
+        high = 1.0 if shows is MapShows.ACTIVATION else float(sample.maximum.max(initial=0.0))
+        legend = draw_intensity(width, ramp=Ink.MAXIMUM, low=0.0, high=high, glyphs=scene.glyphs, colour=scene.colour)
+    lay(canvas, legend, row, SIDE)
+    if shows in (MapShows.ACTIVATION, MapShows.MAXIMUM):
+        canvas.text(row + 1, SIDE, printable(_explained(scene, shown), width, scene.ascii), Ink.MUTED)
+    chart = chart_of(scene, PaneName.INPUT_MAP, canvas.width, canvas.height)
+    here = None if chart is None else point_at_cursor(scene, PaneName.INPUT_MAP, chart)
+    if here is not None:
+        words = instance_words(scene, sample, int(shown.shape.points[here]), chosen_filters(scene, sample.filters))
+        behind = shown.shape.weights[here]
+        words = (
+            f"{short(float(behind), ascii=scene.ascii)} instances like this: {words}" if shown.shape.level else words
+        )
+        canvas.text(canvas.height - 1, SIDE, printable(words, width, scene.ascii), Ink.DEFAULT)
+
+
+def _explained(scene: Scene, shown: InputMap) -> str:
+    if shown_on_map(scene) is MapShows.MAXIMUM:
+        return f"largest activation of any filter, {undetected_share(shown.sample, scene.ascii)}"
+    filters = chosen_filters(scene, shown.sample.filters)
+    named = ", ".join(map(str, filters[:12])) + (f" and {len(filters) - 12} more" if len(filters) > 12 else "")
+    return f"activation of filter{'s' * (len(filters) > 1)} {named}, as a share of its maximum"
+
+
+def label_legend(scene: Scene, labels: NDArray[np.int32], width: int, rows: int) -> Canvas:
+    """Draw the labels that there are, the most present first, with their counts."""
+    count = classes_of(scene, labels)
+    counts = np.bincount(labels[labels >= 0], minlength=count)
+    present = np.flatnonzero(counts)
+    order = present if count <= 10 else present[np.argsort(-counts[present], kind="stable")]
+    asked = scene.selection.labels
+    if asked:
+        order = np.array([*[i for i in order if int(i) in asked], *[i for i in order if int(i) not in asked]], np.intp)
+    known = scene.snapshot.labels if scene.snapshot else ()
+    return draw_labels(
+        width,
+        rows,
+        [label_name(known, int(i), scene.ascii) for i in order],
+        counts[order].tolist(),
+        label_inks(order, count).tolist(),
+        [label_letter(int(i)) for i in order],
+        focus=frozenset(k for k, i in enumerate(order.tolist()) if i in asked) if asked else None,
+        glyphs=scene.glyphs,
+        colour=scene.colour,
+    )
+
+
+def _facts(scene: Scene) -> str:
+    shown = scene.input_map
+    if shown is None:
+        return layer_name(scene, scene.selection.layer, 20) if scene.layers else ""
+    words = [layer_name(scene, scene.selection.layer, 20), str(shown_on_map(scene))]
+    if scene.brush is not None:
+        words.append(f"brush {scene.desk.combine}")
+    elif scene.desk.combine is not Combine.ADD:
+        words.append(str(scene.desk.combine))
+    if scene.selection.chosen:
+        words.append(f"{len(scene.selection.chosen):,} marked")
+    words.append(f"{len(shown.shape.points):,} of {shown.sample.size:,}")
+    if shown.shape.trail:
+        words.append("in " + "/".join(str(len(ids)) for ids in shown.shape.trail))
+    if not shown.complete:
+        words.append(f"{shown.frame.iteration}/{shown.frame.iterations}")
+    elif busy := busy_words(scene):
+        words.append(busy)
+    elif shown.sample.size and scene.ended:
+        words.append(f"as of step {int(shown.sample.steps.max()):,}")
+    return ", ".join(words)
+
+
+def input_map_text(scene: Scene) -> str:
+    """Return where one is, the labels with their counts, and every point with its place and what is known of it."""
+    shown = scene.input_map
+    if shown is None:
+        return waiting_words(scene)
+    sample, known = shown.sample, scene.snapshot.labels if scene.snapshot else ()
+    flags, kind = point_flags(shown, scene.selection.chosen), wrongness(shown)
+    rows = []
+    for point, row in enumerate(shown.shape.points.tolist()):
+        x, y = shown.frame.positions[point].tolist()
+        rows.append(
+            [
+                str(sample.ids[row]),
+                f"{x:.4g}",
+                f"{y:.4g}",
+                label_name(known, int(sample.labels[row]), scene.ascii),
+                short(float(shown.shape.weights[point]), ascii=True),
+                "undetected" if sample.undetected[row] else short(float(sample.maximum[row]), ascii=True),
+                ("", "false neighbours", "torn", "false and torn")[kind[point]],
+                "marked" if flags[point] else "",
+            ]
+        )
+    heads = ("instance", "x", "y", "label", "stands for", "maximum", "picture", "marked")
+    return f"{_facts(scene)}, {undetected_share(sample)}\n\n{table(heads, rows)}"
+
+
+PANE = Pane(
+    PaneName.INPUT_MAP,
+    draw_input_map,
+    _facts,
+    input_map_text,
+    lambda scene: (
+        scene.snapshot.labels if scene.snapshot else None,
+        scene.snapshot is None,
+        scene.ended,
+        scene.selection,
+        scene.maps,
+        scene.desk.shows,
+        scene.desk.letters,
+        scene.desk.brush,
+        scene.desk.combine,
+        scene.desk.views,
+    ),
+)

@@ -1,0 +1,239 @@
+"""Instances as pictures: the receptive fields of the marked ones, or those that a filter fires on most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.chosen import flags_of, intensity, rank_of, row_of
+from deepeyes_tui.app.panes.base import Pane, lay, sentence, table, wrapped
+from deepeyes_tui.app.panes.input_map import classes_of
+from deepeyes_tui.app.panes.map_words import chosen_filters, instance_words, waiting_words
+from deepeyes_tui.app.panes.words import label_name, layer_name
+from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.inks import Ink, label_inks
+from deepeyes_tui.app.plots.label_legend import label_letters
+from deepeyes_tui.app.plots.numbers import printable, short
+from deepeyes_tui.app.plots.pictures import draw_frame_in, draw_image
+from deepeyes_tui.app.plots.tiles import TileLayout, draw_tiles, tile_layout
+from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.app.selection import Marks
+from deepeyes_tui.link.maps import Sample
+
+TOP = 200
+"""Instances that are listed for a filter at most; all marked ones are."""
+WISH = 12
+"""Pictures that are to be seen at once, the averaged one among them."""
+AVERAGED = 1
+"""The first tile is the mean of all that are listed."""
+
+Rows = NDArray[np.intp]
+
+
+def shows_marked(scene: Scene) -> bool:
+    """Return whether the marked instances are listed, not the strongest of a filter."""
+    return bool(scene.selection.chosen) and not scene.desk.strongest
+
+
+def shown_rows(scene: Scene) -> Rows:
+    """Return the rows of the sample that are listed, those that the filters in question fire on most first."""
+    sample = scene.sample
+    if sample is None:
+        return np.empty(0, np.intp)
+    chosen = scene.selection.chosen if shows_marked(scene) else None
+    return _ranked(sample, chosen, chosen_filters(scene, sample.filters))
+
+
+@lru_cache(maxsize=4)
+def _ranked(sample: Sample, chosen: Marks | None, filters: tuple[int, ...]) -> Rows:
+    rows = np.arange(sample.size) if chosen is None else np.flatnonzero(flags_of(sample, chosen))
+    strength = intensity(sample, filters, rows)
+    order = np.argsort(-strength, kind="stable")
+    if chosen is None:
+        order = order[:TOP][strength[order[:TOP]] > 0]
+    ranked = rows[order]
+    ranked.flags.writeable = False
+    return ranked
+
+
+def has_pictures(sample: Sample) -> bool:
+    """Return whether the instances have pictures."""
+    return bool(sample.thumbnails.size)
+
+
+def tiles_of(scene: Scene, width: int, height: int) -> TileLayout:
+    """Return how the pictures are laid out in a pane of this size."""
+    sample = scene.sample
+    if sample is None or not has_pictures(sample):
+        return TileLayout(0, 1, 0, 0, 1)
+    return tile_layout(min(len(shown_rows(scene)) + AVERAGED, WISH), *sample.thumbnails.shape[1:3], width, height)
+
+
+def page_of(scene: Scene, sample: Sample, rows: Rows, layout: TileLayout) -> tuple[int, int]:
+    """Return the first and last (exclusive) of the listed instances whose pictures are seen."""
+    per_page = max(layout.columns * layout.rows - AVERAGED, 1)
+    here = np.flatnonzero(rows == row_of(sample, scene.selection.point))
+    first = int(here[0]) // per_page * per_page if len(here) else 0
+    return first, min(first + per_page, len(rows))
+
+
+def tile_row(scene: Scene, width: int, height: int, row: int, column: int) -> int | None:
+    """Return the row of the sample whose picture is in a cell of the pane, if there is one."""
+    sample, rows = scene.sample, shown_rows(scene)
+    if sample is None or not has_pictures(sample) or scene.desk.large or not len(rows):
+        return None
+    layout = tiles_of(scene, width, height)
+    first, last = page_of(scene, sample, rows, layout)
+    tile = replace(layout, shown=last - first + AVERAGED).cell_at(row, column)
+    return None if tile is None or tile < AVERAGED else int(rows[first + tile - AVERAGED])
+
+
+def draw_instances(scene: Scene, width: int, height: int) -> Canvas:
+    """Draw the pictures in rows, the averaged one first; or one of them large."""
+    sample = scene.sample
+    if sample is None:
+        return sentence(width, height, waiting_words(scene))
+    rows = shown_rows(scene)
+    if not len(rows):
+        return sentence(width, height, _nothing(scene, sample))
+    if scene.desk.large:
+        return _large(scene, sample, _row_at_cursor(scene, sample, rows), width, height)
+    if not has_pictures(sample):
+        return _lines(scene, sample, rows, width, height)
+    return _tiles(scene, sample, rows, width, height)
+
+
+def _nothing(scene: Scene, sample: Sample) -> str:
+    filters = ", ".join(map(str, chosen_filters(scene, sample.filters)[:8]))
+    return f"filter {filters} fires on none of {sample.size:,} instances"
+
+
+def _row_at_cursor(scene: Scene, sample: Sample, rows: Rows) -> int:
+    row = row_of(sample, scene.selection.point)
+    return int(rows[0]) if row is None else row
+
+
+def _tiles(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) -> Canvas:
+    layout = tiles_of(scene, width, height)
+    first, last = page_of(scene, sample, rows, layout)
+    here = np.flatnonzero(rows == row_of(sample, scene.selection.point))
+    page = rows[first:last]
+    mean = sample.thumbnails[rows].mean(axis=0).astype(np.uint8)
+    images = [mean, *sample.thumbnails[page]]
+    ink = label_inks(sample.labels[page], classes_of(scene, sample.labels)).tolist()
+    flags = flags_of(sample, scene.selection.chosen)
+    return draw_tiles(
+        images,
+        [f"mean of {len(rows):,}", *(caption(scene, sample, int(row)) for row in page)],
+        width,
+        height,
+        cursor=int(here[0]) - first + AVERAGED if len(here) else None,
+        marked=[number + AVERAGED for number, row in enumerate(page.tolist()) if flags[row]],
+        layout=replace(layout, shown=len(images)),
+        inks=[int(Ink.TITLE), *ink],
+        glyphs=scene.glyphs,
+        colour=scene.colour,
+    )
+
+
+def caption(scene: Scene, sample: Sample, row: int) -> str:
+    """Return label, activation of the filter in question and the rank by it, for beneath a picture."""
+    names = scene.snapshot.labels if scene.snapshot else ()
+    label = int(sample.labels[row])
+    name = "" if label < 0 else label_name(names, label, scene.ascii)
+    filters = chosen_filters(scene, sample.filters)
+    if len(filters) != 1:
+        return f"{name} {short(float(sample.maximum[row]), ascii=True)}"
+    value = short(float(sample.activations[row, filters[0]]), ascii=True)
+    return f"{name} {value} #{rank_of(sample, row, filters[0])}".strip()
+
+
+def _large(scene: Scene, sample: Sample, row: int, width: int, height: int) -> Canvas:
+    """Draw one receptive field as large as it goes, and beside it where it lies in its input."""
+    canvas = Canvas(width, height)
+    words = instance_words(scene, sample, row, chosen_filters(scene, sample.filters))
+    if not has_pictures(sample):
+        return sentence(width, height, words)
+    picture = draw_image(sample.thumbnails[row], width * 3 // 5, height, scene.glyphs, scene.colour)
+    lay(canvas, picture, 0, 1)
+    left = picture.width + 3
+    room = width - left - 1
+    lines = wrapped(words, max(room, 10))
+    if sample.input_size:
+        frame = draw_frame_in(
+            sample.input_size, sample.boxes[row].tolist(), room, height - len(lines) - 2, scene.glyphs
+        )
+        lay(canvas, frame, 0, left)
+        top = frame.height + 1
+    else:
+        top = 0
+    for place, line in enumerate(lines[: max(height - top, 0)], top):
+        canvas.text(place, left, line, Ink.DEFAULT)
+    return canvas
+
+
+def _lines(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) -> Canvas:
+    """Write a line an instance, where the network's inputs are no pictures."""
+    canvas = Canvas(width, height)
+    here = np.flatnonzero(rows == row_of(sample, scene.selection.point))
+    first = max(int(here[0]) - height // 2, 0) if len(here) else 0
+    flags, letters = flags_of(sample, scene.selection.chosen), label_letters(sample.labels)
+    filters = chosen_filters(scene, sample.filters)
+    for line, row in enumerate(rows[first : first + height].tolist()):
+        mark = "*" if flags[row] else " "
+        text = f"{mark}{chr(letters[row])} {instance_words(scene, sample, row, filters)}"
+        ground = Ink.CURSOR if len(here) and row == rows[here[0]] else Ink.DEFAULT
+        canvas.text(line, 1, printable(text, width - 2, scene.ascii), Ink.DEFAULT, ground=ground)
+    return canvas
+
+
+def _facts(scene: Scene) -> str:
+    sample = scene.sample
+    if sample is None:
+        return ""
+    filters = chosen_filters(scene, sample.filters)
+    named = f"filter{'s' * (len(filters) > 1)} {', '.join(map(str, filters[:4]))}{'...' * (len(filters) > 4)}"
+    count = len(shown_rows(scene))
+    which = f"{count:,} marked, by {named}" if shows_marked(scene) else f"strongest for {named}"
+    return f"{layer_name(scene, scene.selection.layer, 20)}, {which}"
+
+
+def instances_text(scene: Scene) -> str:
+    """Return the listed instances with what is known of each."""
+    sample = scene.sample
+    if sample is None:
+        return waiting_words(scene)
+    names, filters = scene.snapshot.labels if scene.snapshot else (), chosen_filters(scene, sample.filters)
+    shown = filters[:4]
+    rows = []
+    for row in shown_rows(scene).tolist():
+        values = [short(float(sample.activations[row, i]), ascii=True) for i in shown]
+        ranks = [str(rank_of(sample, row, i)) for i in shown]
+        numbers = [part for pair in zip(values, ranks, strict=True) for part in pair]
+        box = " ".join(map(str, sample.boxes[row].tolist()))
+        label = label_name(names, int(sample.labels[row]), scene.ascii)
+        rows.append([str(sample.ids[row]), label, *numbers, str(sample.steps[row]), str(sample.inputs[row]), box])
+    heads = [part for i in shown for part in (f"filter {i}", "rank")]
+    return f"{_facts(scene)}\n\n{table(('instance', 'label', *heads, 'step', 'input', 'y x height width'), rows)}"
+
+
+PANE = Pane(
+    PaneName.INSTANCES,
+    draw_instances,
+    _facts,
+    instances_text,
+    lambda scene: (
+        scene.snapshot.labels if scene.snapshot else None,
+        scene.snapshot is None,
+        scene.selection,
+        scene.sample,
+        scene.maps.progress if scene.sample is None else None,
+        scene.maps.failure,
+        scene.desk.strongest,
+        scene.desk.large,
+    ),
+)

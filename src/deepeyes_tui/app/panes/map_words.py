@@ -1,0 +1,69 @@
+"""What is said about the maps in words: why there is none yet, where one is, what is under the cursor."""
+
+from __future__ import annotations
+
+from deepeyes_tui.app.chosen import rank_of
+from deepeyes_tui.app.panes.words import label_name, layer_name
+from deepeyes_tui.app.plots.numbers import percent, printable, short
+from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.link.maps import Sample, Stage
+
+IDLE = (Stage.READY, Stage.STARTING)
+COMPILING = 3.0
+"""Seconds of warming up beyond which kernels are being compiled, which is done once."""
+
+
+def waiting_words(scene: Scene) -> str:
+    """Say why there is no map yet."""
+    if scene.snapshot is None:
+        return scene.sentence
+    if not scene.layers:
+        return "no layers"
+    name = layer_name(scene, scene.selection.layer, 40)
+    progress = scene.maps.progress
+    if progress.stage is Stage.WARMING:
+        once = " (compiling, this once)" if progress.seconds > COMPILING else ""
+        return f"{name}: the analysis is warming up, {progress.seconds:.0f} s{once}"
+    if scene.maps.failure:
+        return printable(scene.maps.failure, 300, scene.ascii)
+    if progress.stage is Stage.STARTING:
+        return f"{name}: the analysis is starting"
+    return f"{name}: {progress.stage if progress.stage is not Stage.READY else 'asking for its instances'}"
+
+
+def busy_words(scene: Scene) -> str:
+    """Say what the analysis is at while an older map is shown; nothing if it is idle."""
+    if scene.maps.failure:
+        return printable(scene.maps.failure, 120, scene.ascii)
+    stage = scene.maps.progress.stage
+    return "" if stage in (*IDLE, Stage.SURVEY, Stage.QUALITY) else str(stage)
+
+
+def instance_words(scene: Scene, sample: Sample, row: int, filters: tuple[int, ...]) -> str:
+    """Say what an instance is, and how strongly some filters fire on it."""
+    labels = scene.snapshot.labels if scene.snapshot else ()
+    plain = scene.ascii
+    y, x, height, width = sample.boxes[row].tolist()
+    place = f"rows {y}-{y + height - 1}, columns {x}-{x + width - 1} of " if height and sample.input_size else ""
+    words = [
+        f"label {label_name(labels, int(sample.labels[row]), plain)}" if sample.labels[row] >= 0 else "no label",
+        f"{place}input {sample.inputs[row]} at step {sample.steps[row]:,}",
+    ]
+    for filter in filters[:2]:
+        value = float(sample.activations[row, filter])
+        words.append(f"filter {filter}: {short(value, ascii=plain)}, rank {rank_of(sample, row, filter):,}")
+    undetected = (
+        ["undetected"] if sample.undetected[row] else [f"maximum {short(float(sample.maximum[row]), ascii=plain)}"]
+    )
+    return ", ".join([*words[:1], *undetected, *words[2:], words[1]])
+
+
+def undetected_share(sample: Sample, ascii: bool = False) -> str:
+    """Say which share of a sample's instances no filter detects."""
+    return f"{percent(float(sample.undetected.mean()), ascii=ascii)} undetected" if sample.size else ""
+
+
+def chosen_filters(scene: Scene, filters: int) -> tuple[int, ...]:
+    """Return the filters that maps and instances speak of: the marked ones, or the one under the cursor."""
+    marks = tuple(sorted(i for i in scene.selection.marks if i < filters))
+    return marks or ((scene.selection.cursor,) if scene.selection.cursor < filters else ())
