@@ -210,7 +210,7 @@ def our_quality(data: str, **_: object) -> Numbers:
     places = projected(points, 2)
     whole = [seconds(lambda: projection_quality(points, places)) for _ in range(7)]
     high, low = distances(points, slice(None)), distances(places, slice(None))
-    sums, wrong = np.zeros((2, 1000)), np.full((2, 1000, 10), -1, np.int32)
+    sums, wrong = np.zeros((1000, 2)), np.full((1000, 2, 10), -1, np.int32)
     alone = [seconds(lambda: measure_rows(high, low, 0, sums, wrong, 0, 1000)) for _ in range(7)]
     quality = projection_quality(points, places)
     theirs = seconds(lambda: trustworthiness(points, places, n_neighbors=10))

@@ -8,11 +8,12 @@ import pytest
 from deepeyes_tui.analysis.association import label_association, strongest_label
 
 
-def test_association_sums_activations_by_label():
+@pytest.mark.parametrize("dtype", [np.int8, np.int64])
+def test_association_sums_activations_by_label(dtype):
     random = np.random.default_rng(0)
     a = random.random((200, 300)).astype(np.float32)
     labels = random.integers(-1, 5, 200)
-    t = label_association(a, labels, 7)
+    t = label_association(a, labels.astype(dtype), 7)
     assert t.shape == (300, 7)
     for label in range(7):
         np.testing.assert_allclose(t[:, label], a[labels == label].sum(axis=0, dtype=np.float64), rtol=1e-6)
@@ -23,6 +24,10 @@ def test_nothing_known_is_nothing_associated(labels):
     t = label_association(np.ones((len(labels), 3)), np.array(labels, int), 4)
     assert t.shape == (3, 4)
     assert not t.any()
+
+
+def test_unsigned_labels_are_taken():
+    assert label_association(np.ones((2, 1)), np.array([0, 2], np.uint8), 3).tolist() == [[1, 0, 1]]
 
 
 def test_strength_is_one_over_the_perplexity():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from deepeyes_tui.analysis.purity import MOST, label_purity
+from deepeyes_tui.analysis.purity import MOST, find_strangers, label_purity
 
 
 def blobs(n, classes=4, apart=1.0, seed=0, dimensions=12):
@@ -95,6 +95,13 @@ def test_too_few_give_no_number(n):
     assert math.isnan(purity.value)
     assert math.isnan(purity.error)
     assert purity.confusions == ()
+
+
+def test_one_call_compiles_all():
+    points, labels = blobs(40)
+    label_purity(points.astype(np.float32), labels.astype(np.int32), np.arange(40))
+    label_purity(np.asfortranarray(points), labels.astype(np.uint8), np.arange(40, dtype=np.int16), k=3)
+    assert len(find_strangers.signatures) == 1
 
 
 def test_a_single_input_has_no_neighbours():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
-from deepeyes_tui.analysis.quality import AT_ONCE, projection_quality, stretch
+from deepeyes_tui.analysis.quality import AT_ONCE, finish_distances, measure_rows, projection_quality, stretch
 
 
 def cloud(n, dimensions, seed=0):
@@ -27,6 +27,14 @@ def test_more_points_than_are_held_at_once():
     high, low = cloud(AT_ONCE + 300, 4)
     quality = projection_quality(high, low)
     assert quality.mean_trustworthiness == pytest.approx(trustworthiness(high, low, n_neighbors=10), abs=1e-5)
+
+
+def test_one_call_compiles_all():
+    projection_quality(*cloud(5, 3))
+    for high, low in (cloud(AT_ONCE + 5, 2), cloud(40, 300)):
+        high.flags.writeable = False
+        projection_quality(np.asfortranarray(high), low.astype(np.float64), k=3)
+    assert len(measure_rows.signatures) == len(finish_distances.signatures) == 1
 
 
 def test_far_from_the_origin_it_is_as_exact():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepeyes_tui.analysis.similarity import JaccardSums, weighted_jaccard
+from deepeyes_tui.analysis.similarity import JaccardSums, add_minima, divide_minima, weighted_jaccard
 
 
 def reference(activations):
@@ -54,6 +54,14 @@ def test_other_types_and_layouts_are_taken():
     a = rectified(40, 24)
     half = np.asfortranarray(a.astype(np.float16))
     np.testing.assert_allclose(weighted_jaccard(half), reference(half), atol=1e-5)
+
+
+def test_one_call_compiles_all():
+    for a in (rectified(3, 2), rectified(1500, 40).astype(np.float64), np.asfortranarray(rectified(9, 7))):
+        a.flags.writeable = False
+        weighted_jaccard(a)
+        JaccardSums(a.shape[1]).update(a)
+    assert len(add_minima.signatures) == len(divide_minima.signatures) == 1
 
 
 @pytest.mark.parametrize("wrong", [np.full((3, 2), -1.0), np.full((3, 2), np.nan), np.full((3, 2), np.inf), np.ones(4)])

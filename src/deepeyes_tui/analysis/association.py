@@ -14,7 +14,7 @@ def label_association(activations: ArrayLike, labels: ArrayLike, classes: int) -
 
     `labels (S,)` are below `classes`; negative ones are unknown and left out. Raises ValueError where they do not fit.
     """
-    a, known = np.asarray(activations), np.asarray(labels)
+    a, known = np.asarray(activations), np.asarray(labels, np.int64)
     if a.ndim != 2 or known.shape != a.shape[:1]:
         raise ValueError(f"a label per instance is needed: activations are {a.shape}, labels {known.shape}")
     if known.max(initial=-1) >= classes:

@@ -47,12 +47,12 @@ def label_purity(points: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int
     that are not finite are left out, and at most 2000, drawn by `seed`, are used. NaN for fewer than three; 1 where
     there is one label. Raises ValueError for shapes that do not match.
     """
-    p, label, group = np.asarray(points), np.asarray(labels), np.asarray(groups)
+    p, label, group = np.asarray(points), np.asarray(labels, np.int64), np.asarray(groups)
     if p.ndim != 2 or label.shape != p.shape[:1] or group.shape != p.shape[:1]:
         raise ValueError(f"each point needs a label and a group: {p.shape}, {label.shape}, {group.shape}")
     classes = int(label.max(initial=-1)) + 1
     used = _draw(np.flatnonzero((label >= 0) & np.isfinite(p).all(axis=1)), seed)
-    p, label = p[used], label[used].astype(np.int64)
+    p, label = p[used], label[used]
     group = np.unique(group[used], return_inverse=True)[1].astype(np.int64)
     if len(used) < FEWEST:
         return Purity(UNKNOWN, UNKNOWN, UNKNOWN, np.full(classes, UNKNOWN), (), len(used))

@@ -61,12 +61,12 @@ def projection_quality(high: ArrayLike, low: ArrayLike, k: int = 10) -> Quality:
         raise ValueError(f"{len(data)} points need as many places, not {len(places)}")
     n = len(data)
     k = max(min(k, (n - 1) // 2), 0) if n >= FEWEST else 0
-    excess, wrong = np.zeros((2, n)), np.full((2, n, k), -1, np.int32)
+    excess, wrong = np.zeros((n, 2)), np.full((n, 2, k), -1, np.int32)
     for start in range(0, n if k else 0, AT_ONCE):
         rows = slice(start, start + AT_ONCE)
-        _measure(distances(data, rows), distances(places, rows), start, excess[:, rows], wrong[:, rows])
+        _measure(distances(data, rows), distances(places, rows), start, excess[rows], wrong[rows])
     true = (1 - 2 / max(k * (2 * n - 3 * k - 1), 1) * excess).astype(np.float32)
-    return Quality(true[0], true[1], wrong[0], wrong[1])
+    return Quality(true[:, 0], true[:, 1], wrong[:, 0], wrong[:, 1])
 
 
 def stretch(values: ArrayLike) -> Floats:
@@ -113,7 +113,7 @@ def _measure(high: Floats, low: Floats, start: int, excess: Doubles, wrong: Indi
 
 @kernel
 def measure_rows(high: Floats, low: Floats, start: int, excess: Doubles, wrong: Indices, first: int, last: int) -> None:
-    """Fill the sums of `r - k` `(2, m)` and who is wrong `(2, m, k)` for rows of the distances `(m, n)`.
+    """Fill the sums of `r - k` `(m, 2)` and who is wrong `(m, 2, k)` for rows of the distances `(m, n)`.
 
     Row 0 is point `start`; its distance to itself is overwritten.
     """
@@ -121,8 +121,8 @@ def measure_rows(high: Floats, low: Floats, start: int, excess: Doubles, wrong: 
     for i in range(first, last):
         high[i, start + i] = low[i, start + i] = np.inf
         near_high, near_low = nearest(high[i], k), nearest(low[i], k)
-        excess[0, i] = _intruders(high[i], near_high, near_low, wrong[0, i])
-        excess[1, i] = _intruders(low[i], near_low, near_high, wrong[1, i])
+        excess[i, 0] = _intruders(high[i], near_high, near_low, wrong[i, 0])
+        excess[i, 1] = _intruders(low[i], near_low, near_high, wrong[i, 1])
 
 
 @kernel

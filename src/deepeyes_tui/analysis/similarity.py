@@ -87,7 +87,7 @@ class JaccardSums:
 
 
 def _checked(activations: ArrayLike) -> Floats:
-    a = np.ascontiguousarray(activations, np.float32)
+    a = np.require(activations, np.float32, ["C", "W"])  # what kernels are compiled for
     if a.ndim != 2:
         raise ValueError(f"activations have the shape (instances, filters), not {a.shape}")
     if a.size and not (a.min() >= 0 and a.max() < LARGEST):  # NaN fails both
