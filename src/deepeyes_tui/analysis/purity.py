@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepeyes_tui.analysis.compiled import in_chunks, kernel
-from deepeyes_tui.analysis.quality import CHUNK, centred, distances, nearest
+from deepeyes_tui.analysis.quality import CHUNK, centred, distances, find_nearest
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -76,11 +76,12 @@ def _neighbours(points: Doubles, group: Numbers, k: int) -> Indices:
 @kernel
 def find_strangers(distance: Floats, group: Numbers, near: Indices, first: int, last: int) -> None:
     """Fill rows of `near (n, k)` with the nearest points of other groups, whose `distance (n, n)` is overwritten."""
+    values = np.empty(near.shape[1], np.float32)
     for i in range(first, last):
         for j in range(len(group)):
             if group[j] == group[i]:
                 distance[i, j] = np.inf
-        near[i] = nearest(distance[i], near.shape[1])
+        find_nearest(distance[i], near[i], values)
 
 
 def _summarize(near: Indices, label: Numbers, group: Numbers, classes: int) -> Purity:

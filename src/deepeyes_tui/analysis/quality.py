@@ -118,25 +118,31 @@ def measure_rows(high: Floats, low: Floats, start: int, excess: Doubles, wrong: 
     Row 0 is point `start`; its distance to itself is overwritten.
     """
     k = wrong.shape[2]
+    near_high, near_low, values = np.empty(k, np.int32), np.empty(k, np.int32), np.empty(k, np.float32)
     for i in range(first, last):
         high[i, start + i] = low[i, start + i] = np.inf
-        near_high, near_low = nearest(high[i], k), nearest(low[i], k)
+        find_nearest(high[i], near_high, values)
+        find_nearest(low[i], near_low, values)
         excess[i, 0] = _intruders(high[i], near_high, near_low, wrong[i, 0])
         excess[i, 1] = _intruders(low[i], near_low, near_high, wrong[i, 1])
 
 
 @kernel
-def nearest(row: Floats, k: int) -> Indices:
-    """Return the numbers of the `k` smallest values that are finite, smallest first, -1 where there are fewer."""
-    values, numbers = np.full(k, np.inf, np.float32), np.full(k, -1, np.int32)
+def find_nearest(row: Floats, numbers: Indices, values: Floats) -> None:
+    """Fill `numbers (k,)` and `values (k,)` with the smallest finite values of a row, smallest first.
+
+    -1 and infinity where there are fewer.
+    """
+    last = len(numbers) - 1
+    for place in range(last + 1):
+        numbers[place], values[place] = -1, np.inf
     for j in range(len(row)):
-        if row[j] < values[k - 1]:
-            place = k - 1
+        if row[j] < values[last]:
+            place = last
             while place > 0 and row[j] < values[place - 1]:
                 values[place], numbers[place] = values[place - 1], numbers[place - 1]
                 place -= 1
             values[place], numbers[place] = row[j], j
-    return numbers
 
 
 @kernel
@@ -144,7 +150,10 @@ def _intruders(row: Floats, own: Indices, shown: Indices, wrong: Indices) -> flo
     """Note which of the `shown` are not among the `own` neighbours; return by how much their ranks exceed k."""
     found, excess = 0, 0.0
     for j in shown:
-        if not (own == j).any():
+        familiar = False
+        for number in own:
+            familiar |= number == j
+        if not familiar:
             wrong[found] = j
             found += 1
             excess += _rank(row, j) - len(own)
