@@ -42,7 +42,7 @@ NAMED = {
         Ink.ON_HIGH: "#000000",
         Ink.ON_CURSOR: "#000000",
         Ink.GREYED: "#626c78",
-        Ink.FAITHFUL: "#e3e8ee",
+        Ink.FAITHFUL: "#98a2ae",
         Ink.FALSE_NEIGHBOURS: "#b77dff",
         Ink.TEARS: "#3fd98a",
         Ink.BOTH_WRONG: "#ff4d3d",

@@ -93,3 +93,8 @@ def test_picture_stands_still_while_steps_come_in():
 def test_marks_are_dashed_lines():
     canvas = draw_curves(60, 12, [curve(np.zeros(100))], marks=(50, float("nan"), 1e9))
     assert (canvas.glyph == ord("┊")).any(axis=0).sum() == 1
+
+
+def test_an_axis_has_an_end_whatever_is_asked_for():
+    canvas = draw_curves(40, 6, [curve([0.0])], x_max=1.1e308, glyphs=Glyphs.ASCII)
+    assert "1.0e15" in canvas.lines()[-1]

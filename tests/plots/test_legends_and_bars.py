@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from deepeyes_tui.app.plots.bars import draw_bars
 from deepeyes_tui.app.plots.glyphs import Glyphs
-from deepeyes_tui.app.plots.inks import LEVELS, Ink, Look, label_inks
+from deepeyes_tui.app.plots.inks import LEVELS, POINT_FROM, Ink, Look, intensity_inks, intensity_levels, label_inks
 from deepeyes_tui.app.plots.label_legend import (
     QUALITY,
     draw_intensity,
@@ -44,7 +44,7 @@ def test_letters():
 def test_labels_as_text():
     canvas = labels(3, 36, 2)
     assert canvas.lines() == ["■ 0 name0 100  ■ 1 name1 101        ", "■ 2 name2 102" + " " * 23]
-    assert canvas.ink[0, :5].tolist() == [Ink.LABEL, 0, Ink.LABEL, 0, 0]
+    assert canvas.ink[0, :5].tolist() == [Ink.LABEL] * 3 + [0, 0]
     assert labels(2, 30, 1, glyphs=Glyphs.ASCII, colour=False).lines() == ["0 name0 100  1 name1 101      "]
     assert draw_labels(9, 1, ["7"], [1200], [64], ["7"]).lines() == ["■ 7 1.2k "]
 
@@ -58,10 +58,15 @@ def test_what_has_no_room_is_counted():
     assert labels(5, 13, 1).lines() == ["+ 5 more     "]
 
 
+def test_swatches_give_way_to_labels():
+    assert labels(2, 26, 1).lines() == ["0 name0 100  1 name1 101  "]
+    assert labels(2, 28, 1).lines() == ["■ 0 name0 100  ■ 1 name1 101"]
+
+
 def test_order_and_focus():
     canvas = labels(3, 30, 1, order=[2, 1], focus={1})
     assert canvas.lines()[0].split() == ["■", "2", "name2", "102", "■", "1", "name1", "101"]
-    assert set(canvas.ink[0, :13].tolist()) == {Ink.GREYED, 0}
+    assert set(canvas.ink[0, :13].tolist()) == {Ink.GREYED}
     assert canvas.ink[0, 15] == Ink.LABEL + 1
     assert Look.DIM in labels(3, 30, 1, focus=set(), colour=False).look
     with pytest.raises(ValueError, match="none of them"):
@@ -73,8 +78,16 @@ def test_order_and_focus():
 def test_intensity_as_text():
     canvas = draw_intensity(40, ramp=Ink.MAXIMUM, low=0, high=3.25, title="filter 12")
     assert canvas.lines()[0].strip() == "filter 12 0 " + "█" * 16 + " 3.25"
-    assert sorted(set(canvas.ink[0, 12:28].tolist())) == list(range(Ink.MAXIMUM, Ink.MAXIMUM + LEVELS))
+    assert sorted(set(canvas.ink[0, 12:28].tolist())) == list(range(Ink.MAXIMUM + POINT_FROM, Ink.MAXIMUM + LEVELS))
     assert draw_intensity(16, ramp=Ink.MAXIMUM, low=0, high=1, glyphs=Glyphs.ASCII).lines() == ["0 .:-=+*#%@ 1   "]
+
+
+def test_levels_of_points():
+    levels = intensity_levels([-1, 0, 1, 1.999, 2, 9, np.nan, np.inf], 2)
+    assert levels.tolist() == [0, 0, 8, 15, 15, 15, -1, 15]
+    assert intensity_levels([1, np.nan], 0).tolist() == [0, -1]
+    inks = intensity_inks([-1, 0, 15], Ink.MAXIMUM).tolist()
+    assert inks == [Ink.GREYED, Ink.MAXIMUM + POINT_FROM, Ink.MAXIMUM + LEVELS - 1]
 
 
 def test_quality_as_text():

@@ -17,8 +17,8 @@ BOX = View(0, 0, 8, 8)
 
 @pytest.mark.parametrize(("glyphs", "lines"), [
     (Glyphs.BRAILLE, ["⠉⠉⠉⢹    ", "   ⢸    ", "   ⢸    ", "   ⠈    "]),
-    (Glyphs.BLOCK, ["▀▀▀█    ", "   █    ", "   █    ", "   ▀    "]),
-    (Glyphs.ASCII, ["....    ", "   .    ", "   .    ", "   .    "]),
+    (Glyphs.BLOCK, ["····    ", "   ·    ", "   ·    ", "   ·    "]),
+    (Glyphs.ASCII, ["''''    ", "   '    ", "   '    ", "   '    "]),
 ])  # fmt: skip
 def test_lines_join_points(glyphs, lines):
     canvas = Canvas(8, 4)

@@ -65,7 +65,7 @@ def draw_bars(
 def _value(value: float, error: float, percent: bool, plain: bool) -> str:
     """Return a value as it is written, with its error if there is one."""
     text = as_percent(value, ascii=plain) if percent else short(value, ascii=plain)
-    if not math.isfinite(error):
+    if not (math.isfinite(error) and math.isfinite(value)):
         return text
     sign = " +-" if plain else " ±"
     return text + sign + (as_percent(abs(error), ascii=plain) if percent else short(abs(error), ascii=plain))
@@ -77,7 +77,7 @@ def _eighths(values: np.ndarray, top: float | None, room: int) -> np.ndarray:
     full = float(known.max(initial=0)) if top is None else top
     if not (math.isfinite(full) and full > 0):
         return np.zeros(values.size, np.intp)
-    length = np.rint(np.clip(known / full, 0, 1) * 8 * max(room, 0)).astype(np.intp)
+    length = np.rint(np.clip(known, 0, full) / full * 8 * max(room, 0)).astype(np.intp)
     return np.where((known > 0) & (room > 0), np.maximum(length, 1), length)
 
 

@@ -8,7 +8,7 @@ DARK_GROUND: Final = "#0e1116"
 LIGHT_GROUND: Final = "#fbfbfa"
 DARK: Final = """
 d6dbe1 8d96a1 464d57 6cb0f5 eef1f4 00b383 e06a12 e6b450 ff7a70 5fce7c 5fb0ff ffb454 86a9cf d99ae0 f4f6f8 4fe3ff
-ffffff 000000 000000 f4f6f8 4fe3ff 626c78 e3e8ee b77dff 3fd98a ff4d3d 1b2738 2a3f59 d6dbe1 d6dbe1 d6dbe1 d6dbe1
+ffffff 000000 000000 f4f6f8 4fe3ff 626c78 98a2ae b77dff 3fd98a ff4d3d 1b2738 2a3f59 d6dbe1 d6dbe1 d6dbe1 d6dbe1
 440154 481a6c 472f7d 414487 39568c 31688e 2a788e 23888e 1f988b 22a884 35b779 54c568 7ad151 a5db36 d2e21b fde725
 2b0b57 440a68 5c126e 721a6e 8a226a a02a63 b73557 cb4149 de5238 eb6628 f67e14 fb9706 fcb418 f8cf3a f1ec6d fcffa4
 c527ff fafc16 d9522a 97a5f9 61eefd d0ffd0 a7c555 938a75 d3a7ba 5a859c d6dbe1 d6dbe1 d6dbe1 d6dbe1 d6dbe1 d6dbe1
@@ -23,7 +23,7 @@ ffb4ff 9678b4 ffa587 ffffc3 96a5b4 879600 78ffff b4a5ff d6dbe1 d6dbe1 d6dbe1 d6d
 """
 DARK_256: Final = """
 d7d7ff 949494 4e4e4e 5fafff ffffff 00af87 d75f00 d7af5f ff875f 5fd787 5fafff ffaf5f 87afd7 d787d7 ffffff 5fd7ff
-ffffff 000000 000000 ffffff 5fd7ff 6c6c6c d7d7ff af87ff 5fd787 ff5f5f 1c1c1c 3a3a3a d7d7ff d7d7ff d7d7ff d7d7ff
+ffffff 000000 000000 ffffff 5fd7ff 6c6c6c 87afaf af87ff 5fd787 ff5f5f 1c1c1c 3a3a3a d7d7ff d7d7ff d7d7ff d7d7ff
 5f005f 5f005f 5f0087 5f0087 005f87 005f87 008787 008787 00af87 00af87 5fd75f 5fd75f 87d75f afd75f d7d700 ffff00
 5f005f 5f005f 87005f 87005f af005f af005f d7005f d7005f ff5f00 ff5f00 ff8700 ff8700 ffaf00 ffd700 ffff5f ffffaf
 d700ff ffff00 d75f00 87afff 5fffff d7ffd7 afd75f 8a8a8a d7afaf 5f87af d7d7ff d7d7ff d7d7ff d7d7ff d7d7ff d7d7ff

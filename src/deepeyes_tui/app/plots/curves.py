@@ -32,6 +32,8 @@ DOT_EVERY: Final = 3
 NAME_LENGTHS: Final = (24, 10, 5, 0)
 """Cells for a curve's name in the legend: the first that lets all curves in."""
 MARK_EVERY: Final = 4
+MOST_STEPS: Final = 1e15
+"""Axes of steps end here."""
 DOTS_IN: Final = np.array([number.bit_count() for number in range(256)], np.uint8)
 """Dots of a cell, by its bits."""
 
@@ -201,7 +203,8 @@ def _frame(
     left = max(map(len, labels), default=0)
     left = left if canvas.width >= left + 10 else 0
     last = max((float(points.x.max()) for points in shown if points.x.size), default=0.0)
-    end = x_max if x_max is not None and math.isfinite(x_max) and x_max > 0 else x_axis_end(math.ceil(min(last, 1e15)))
+    known = x_max is not None and math.isfinite(x_max) and x_max > 0
+    end = min(x_max or 0, MOST_STEPS) if known else x_axis_end(math.ceil(min(last, MOST_STEPS)))
     axis = 1 if left else 0
     frame = Frame(top, left + axis, canvas.width - left - axis, rows, float(end), low, high, log)
     if frame.width > 0 and frame.height > 0:

@@ -21,6 +21,8 @@ MOST_INKS: Final = 1 << INK_BITS
 
 TEXT_FROM: Final = 6
 """The lowest level of a ramp whose colour is strong enough for a letter."""
+POINT_FROM: Final = 3
+"""The lowest level of a ramp whose colour is strong enough for a few dots."""
 
 
 class Ink(IntEnum):
@@ -30,8 +32,8 @@ class Ink(IntEnum):
     `MARKED` and `POINTER` are the colours of the selection and the cursor for half blocks.
     As a ground, `SELECTED`, `CURSOR` and `BRUSH_EDGE` are shown by reversing where there are no colours. `GREYED` is a
     point that is not in question. `FAITHFUL` to `BOTH_WRONG` say how true a point's place is (CheckViz, Lespinats and
-    Aupetit 2011: white, purple, green, black on paper); each ground takes the readable colours nearest to these: red
-    for black on a dark one, grey for white on a light one. `PIXEL` begins a cube of colours of pictures.
+    Aupetit 2011: white, purple, green, black on paper). For white, which is as quiet as its paper, there is grey; for
+    black, on a dark ground, red. `PIXEL` begins a cube of colours of pictures.
     """
 
     DEFAULT = 0
@@ -111,3 +113,19 @@ def pixel_ink(red: NDArray[np.uint8], green: NDArray[np.uint8], blue: NDArray[np
     """Return the nearest ink of the `PIXEL` cube for colours of 0 to 255, in the arrays' common shape."""
     levels = [(np.asarray(part, np.uint16) * (PIXEL_LEVELS - 1) + 127) // 255 for part in (red, green, blue)]
     return (Ink.PIXEL + (levels[0] * PIXEL_LEVELS + levels[1]) * PIXEL_LEVELS + levels[2]).astype(np.uint16)
+
+
+def intensity_levels(values: ArrayLike, top: float) -> NDArray[np.intp]:
+    """Return levels 0 to 15 for values from 0 to `top`; -1 for what is not a number."""
+    value = np.asarray(values, np.float64)
+    with np.errstate(all="ignore"):
+        place = value / top * LEVELS if np.isfinite(top) and top > 0 else np.zeros_like(value)
+    level = np.clip(np.nan_to_num(place), 0, LEVELS - 1).astype(np.intp)
+    return np.where(np.isnan(value), -1, level)
+
+
+def intensity_inks(levels: ArrayLike, ramp: int) -> Inks:
+    """Return the ink of a point for each level of a ramp, 0 to 15, its faintest colours left out; below 0: `GREYED`."""
+    level = np.asarray(levels, np.intp)
+    strong = POINT_FROM + np.minimum(level, LEVELS - 1) * (LEVELS - 1 - POINT_FROM) // (LEVELS - 1)
+    return np.where(level < 0, int(Ink.GREYED), ramp + strong).astype(np.uint16)

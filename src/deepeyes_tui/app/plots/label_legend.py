@@ -13,13 +13,15 @@ from rich.cells import cell_len
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.cells import DENSITY
 from deepeyes_tui.app.plots.glyphs import Codes, Glyphs, codes
-from deepeyes_tui.app.plots.inks import LEVELS, TEXT_FROM, Ink, Inks, Look
+from deepeyes_tui.app.plots.inks import LEVELS, Ink, Inks, Look, intensity_inks
 from deepeyes_tui.app.plots.numbers import printable, short
 
 LETTERS: Final = digits + ascii_letters
 NO_LABEL: Final = "o"
 LONGEST_NAME: Final = 16
 GAP: Final = 2
+SWATCH: Final = "■ "
+ASCII_SWATCH: Final = "# "
 QUALITY: Final = (Ink.FAITHFUL, Ink.FALSE_NEIGHBOURS, Ink.TEARS, Ink.BOTH_WRONG)
 """The inks of a point's place: 0 faithful, 1 false neighbours, 2 tears, 3 both."""
 QUALITY_LETTERS: Final = ".ftX"
@@ -67,10 +69,11 @@ def draw_labels(
     glyphs: Glyphs = Glyphs.BRAILLE,
     colour: bool = True,
 ) -> Canvas:
-    """Draw swatch, letter, name and count of each label, in columns, row by row; what has no room is counted.
+    """Draw letter, name and count of each label, in columns, row by row, with swatches if all have room with them.
 
-    `order` says which labels are shown and which first; those outside `focus` are grey. Raises ValueError if the
-    lengths of names, counts, inks and letters differ, or if `order` has a number that is no label's.
+    What has no room is counted. `order` says which labels are shown and which first; those outside `focus` are grey.
+    Raises ValueError if the lengths of names, counts, inks and letters differ, or if `order` has a number that is no
+    label's.
     """
     canvas = Canvas(width, rows)
     if not len(names) == len(counts) == len(inks) == len(letters):
@@ -79,14 +82,21 @@ def draw_labels(
     if any(not 0 <= number < len(names) for number in shown):
         raise ValueError(f"the order of {len(names)} labels has a number that is none of them")
     entries = {n: _entry(names[n], letters[n], counts[n], glyphs) for n in shown}
-    wide = max((cell_len(text) + 2 * colour for text in entries.values()), default=1)
-    across = max((canvas.width + GAP) // (wide + GAP), 1)
+    longest = max(map(cell_len, entries.values()), default=1)
+    swatch = (ASCII_SWATCH if glyphs is Glyphs.ASCII else SWATCH) if colour else ""
+    if len(shown) > canvas.height * _across(canvas, longest + len(swatch)):
+        swatch = ""
+    wide = longest + len(swatch)
+    across = _across(canvas, wide)
     room = across * canvas.height
     more = len(shown) - room + 1 if len(shown) > room else 0
     for place, number in enumerate(shown[: max(len(shown) - more, 0)]):
         row, column = place // across, place % across * (wide + GAP)
         quiet = focus is not None and number not in focus
-        _label(canvas, row, column, entries[number], int(inks[number]), quiet, glyphs, colour)
+        look = Look.DIM if quiet and not colour else Look.PLAIN
+        column = canvas.text(row, column, swatch + letters[number], Ink.GREYED if quiet else int(inks[number]), look)
+        rest = entries[number].removeprefix(letters[number])
+        canvas.text(row, column, rest, Ink.GREYED if quiet else Ink.DEFAULT, look)
     if more and room:
         canvas.text((room - 1) // across, (room - 1) % across * (wide + GAP), f"+ {more} more", Ink.MUTED)
     return canvas
@@ -100,15 +110,9 @@ def _entry(name: str, letter: str, count: int, glyphs: Glyphs) -> str:
     return " ".join(filter(None, parts))
 
 
-def _label(
-    canvas: Canvas, row: int, column: int, text: str, ink: int, quiet: bool, glyphs: Glyphs, colour: bool
-) -> None:
-    ink = int(Ink.GREYED) if quiet else ink
-    look = Look.DIM if quiet and not colour else Look.PLAIN
-    if colour:
-        column = canvas.text(row, column, "#" if glyphs is Glyphs.ASCII else "■", ink) + 1
-    column = canvas.text(row, column, text[:1], ink, look)
-    canvas.text(row, column, text[1:], Ink.GREYED if quiet else Ink.DEFAULT, look)
+def _across(canvas: Canvas, wide: int) -> int:
+    """Return how many entries stand side by side: at least one, cut at the edge."""
+    return max((canvas.width + GAP) // (wide + GAP), 1)
 
 
 def draw_intensity(
@@ -121,7 +125,10 @@ def draw_intensity(
     glyphs: Glyphs = Glyphs.BRAILLE,
     colour: bool = True,
 ) -> Canvas:
-    """Draw the title, the low end, a ramp of colours (in ASCII and without colour: of letters), and the high end."""
+    """Draw the title, the low end, the colours of `intensity_inks`, and the high end.
+
+    In ASCII and without colour, letters take the place of blocks (see `density_letters`).
+    """
     canvas, plain = Canvas(width, 1), glyphs is Glyphs.ASCII
     spelled = plain or not colour
     shapes = DENSITY if spelled else "█" * LEVELS
@@ -129,10 +136,8 @@ def draw_intensity(
     room = canvas.width - len(first) - len(last) - len(shapes) - 2
     column = canvas.text(0, 0, printable(title, max(room - 1, 0), plain), Ink.TITLE)
     column = canvas.text(0, column + (column > 0), first + " ", Ink.MUTED)
-    start = TEXT_FROM if spelled else 0
     for number, shape in enumerate(shapes):
-        level = start + number * (LEVELS - 1 - start) // (len(shapes) - 1)
-        column = canvas.text(0, column, shape, ramp + level)
+        column = canvas.text(0, column, shape, int(intensity_inks(number * (LEVELS - 1) // (len(shapes) - 1), ramp)))
     canvas.text(0, column, " " + last, Ink.MUTED)
     return canvas
 
@@ -140,7 +145,7 @@ def draw_intensity(
 def draw_quality(width: int, *, glyphs: Glyphs = Glyphs.BRAILLE, colour: bool = True) -> Canvas:
     """Draw what colours and letters say about the places of points; shorter words where there is less room."""
     canvas = Canvas(width, 1)
-    swatch = ("# " if glyphs is Glyphs.ASCII else "■ ") if colour else ""
+    swatch = (ASCII_SWATCH if glyphs is Glyphs.ASCII else SWATCH) if colour else ""
     lengths = [sum(len(swatch) + len(name) + 2 + GAP for name in names) - GAP for names in QUALITY_NAMES]
     names = QUALITY_NAMES[0 if lengths[0] <= canvas.width else 1]
     column = 0

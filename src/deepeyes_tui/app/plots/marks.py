@@ -20,7 +20,8 @@ JOINT: Final = "▪"
 FULL: Final = ord("█")
 HALF_BLOCKS: Final = (ord("▀"), ord("▄"))
 GROUNDS: Final = (Ink.DEFAULT, Ink.BRUSH, Ink.BRUSH_EDGE, Ink.CURSOR)
-LINE: Final = "."
+LINE: Final = {Glyphs.BRAILLE: "·", Glyphs.BLOCK: "·", Glyphs.ASCII: "'"}
+"""A cell that a line goes through, where there are no finer dots: half blocks would be as heavy as points."""
 
 
 def draw_lines(
@@ -40,12 +41,13 @@ def draw_lines(
     ends = _clipped(ends[~np.isnan(ends).any(axis=(1, 2))], np.array([canvas.width, 2 * canvas.height], np.float64))
     if not ends.size:
         return
-    across, down = DOTS[glyphs]
+    grid = Glyphs.BRAILLE if glyphs is Glyphs.BRAILLE else Glyphs.ASCII
+    across, down = DOTS[grid]
     dots = np.floor(ends * (across, down / 2)).astype(np.intp).reshape(-1, 2)
     joined = np.arange(len(dots) - 1) % 2 == 0
-    bits = cell_bits(canvas.width, canvas.height, *path(dots[:, 0], dots[:, 1], joined), glyphs)
+    bits = cell_bits(canvas.width, canvas.height, *path(dots[:, 0], dots[:, 1], joined), grid)
     free = (canvas.glyph == BLANK) & (bits > 0)
-    canvas.glyph[free] = bit_glyphs(bits, glyphs, LINE)[free]
+    canvas.glyph[free] = bit_glyphs(bits, grid, LINE[glyphs])[free]
     canvas.ink[free] = ink
 
 
