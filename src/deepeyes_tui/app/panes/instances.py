@@ -70,7 +70,8 @@ def tiles_of(scene: Scene, width: int, height: int) -> TileLayout:
     sample = scene.sample
     if sample is None or not has_pictures(sample):
         return TileLayout(0, 1, 0, 0, 1)
-    return tile_layout(min(len(shown_rows(scene)) + AVERAGED, WISH), *sample.thumbnails.shape[1:3], width, height)
+    _, high, wide, _ = sample.thumbnails.shape
+    return tile_layout(min(len(shown_rows(scene)) + AVERAGED, WISH), high, wide, width, height)
 
 
 def page_of(scene: Scene, sample: Sample, rows: Rows, layout: TileLayout) -> tuple[int, int]:
