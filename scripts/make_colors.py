@@ -69,13 +69,13 @@ NAMED = {
         Ink.ON_LOW: "#000000",
         Ink.ON_HIGH: "#ffffff",
         Ink.ON_CURSOR: "#ffffff",
-        Ink.GREYED: "#c3c8ce",
+        Ink.GREYED: "#b9bfc6",
         Ink.FAITHFUL: "#868e97",
         Ink.FALSE_NEIGHBOURS: "#8127c9",
         Ink.TEARS: "#12863a",
         Ink.BOTH_WRONG: "#000000",
-        Ink.BRUSH: "#dfe9f6",
-        Ink.BRUSH_EDGE: "#a9c7ea",
+        Ink.BRUSH: "#e6eef9",
+        Ink.BRUSH_EDGE: "#cddff5",
     },
 }
 LABELS = {
@@ -106,7 +106,7 @@ RAMPS_256 = {
 """Chosen by hand: the nearest colours are partly grey, and not ordered by lightness."""
 
 NAMED_256 = {
-    "DARK": {Ink.BRUSH: "#1c1c1c", Ink.BRUSH_EDGE: "#3a3a3a"},
+    "DARK": {Ink.FAITHFUL: "#949494", Ink.BRUSH: "#1c1c1c", Ink.BRUSH_EDGE: "#3a3a3a"},
     "LIGHT": {
         Ink.UP: "#008700",
         Ink.GOOD: "#008700",
