@@ -13,6 +13,7 @@ import json
 import struct
 import zlib
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -51,20 +52,7 @@ class RingSpec:
     @property
     def row(self) -> np.dtype[Any]:
         """One row, its fields aligned as C does."""
-        return np.dtype(
-            [
-                ("number", "<i8"),
-                ("steps", "<i8"),
-                ("labels", "<i4"),
-                ("inputs", "<i4"),
-                ("positions", "<i2", (2,)),
-                ("boxes", "<i2", (4,)),
-                ("activations", "<f2", (self.filters,)),
-                ("patches", "<f2", (self.patch,)),
-                ("thumbnails", "|u1", self.thumbnail),
-            ],
-            align=True,
-        )
+        return _row(self.filters, self.patch, self.thumbnail)
 
     @property
     def row_bytes(self) -> int:
@@ -83,6 +71,24 @@ class RingSpec:
             raise ValueError(f"the size of the input is (height, width) or (), not {self.input_size}")
         if 2 * (self.filters + self.patch) > LARGEST_ROW:
             raise ValueError("one instance of this layer is too large to be kept")
+
+
+@lru_cache(maxsize=1024)
+def _row(filters: int, patch: int, thumbnail: tuple[int, int, int]) -> np.dtype[Any]:
+    return np.dtype(
+        [
+            ("number", "<i8"),
+            ("steps", "<i8"),
+            ("labels", "<i4"),
+            ("inputs", "<i4"),
+            ("positions", "<i2", (2,)),
+            ("boxes", "<i2", (4,)),
+            ("activations", "<f2", (filters,)),
+            ("patches", "<f2", (patch,)),
+            ("thumbnails", "|u1", thumbnail),
+        ],
+        align=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

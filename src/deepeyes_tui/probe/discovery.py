@@ -21,7 +21,7 @@ from deepeyes_tui.probe.instances import positions_per_input
 from deepeyes_tui.probe.layers import Layer
 from deepeyes_tui.probe.nonlinearities import Nonlinearity, recognise
 from deepeyes_tui.probe.random_state import untouched
-from deepeyes_tui.probe.receptive_fields import find_receptive_fields
+from deepeyes_tui.probe.receptive_fields import ReceptiveField, find_receptive_fields
 
 LARGEST_COPY = 1 << 30
 """Bytes of parameters and buffers above which no copy is made."""
@@ -44,7 +44,8 @@ PASSED_ON = (
 @dataclass(frozen=True, slots=True)
 class OutputPoint:
     """Where a layer's output is taken: behind module `module` (the layer itself or a normalisation), through a
-    nonlinearity if one follows. `receptive_field` is `()` where the whole input or nothing is known to be seen.
+    nonlinearity if one follows. `receptive_field` is `()` where the whole input or nothing is known to be seen; `start`
+    and `step` say where it lies (`ReceptiveField`).
     """
 
     module: str
@@ -53,6 +54,8 @@ class OutputPoint:
     receptive_field: tuple[int, ...] = ()
     positions_per_input: int = 1
     words: tuple[str, ...] = ()
+    start: tuple[float, ...] = ()
+    step: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -139,15 +142,15 @@ def _ask(model: nn.Module, layers: Sequence[Layer], args: Any, kwargs: Any) -> d
 
     sample: Tensor = args[place][0]
     fields = find_receptive_fields(forward, sample)
-    return {name: _with_field(point, fields.get(name, ()), sample.shape[1:]) for name, point in points.items()}
+    return {name: _with_field(point, fields.get(name), sample.shape[1:]) for name, point in points.items()}
 
 
-def _with_field(point: OutputPoint, seen: tuple[int, ...], size: Sequence[int]) -> OutputPoint:
-    if not seen or 0 in seen:
+def _with_field(point: OutputPoint, seen: ReceptiveField | None, size: Sequence[int]) -> OutputPoint:
+    if seen is None or 0 in seen.size:
         return point
-    share = math.prod(s / n for s, n in zip(seen, size, strict=True))
+    share = math.prod(s / n for s, n in zip(seen.size, size, strict=True))
     each = positions_per_input(share) if point.grid else 1
-    return replace(point, receptive_field=seen, positions_per_input=each)
+    return replace(point, receptive_field=seen.size, positions_per_input=each, start=seen.start, step=seen.step)
 
 
 def _trace(

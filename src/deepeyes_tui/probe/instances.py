@@ -19,13 +19,20 @@ MAX_VALUES = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """`activations (S, F)`, not negative where finite; `inputs (S,)` numbers in the batch; `positions (S,)` on the
-    flattened output grid.
+    """`activations (S, F)`, not negative where finite; `inputs (S,)` numbers in a batch of `batch`; `positions (S,)` on
+    the flattened output grid.
     """
 
     activations: Tensor
     inputs: Tensor
     positions: Tensor
+    batch: int
+    grid: tuple[int, ...]
+
+    def pick(self, rows: Tensor) -> Instances:
+        """Return the instances of these numbers."""
+        picked = self.activations[rows], self.inputs[rows], self.positions[rows]
+        return Instances(*picked, batch=self.batch, grid=self.grid)
 
 
 def positions_per_input(field_share: float, coverage: float = COVERAGE) -> int:
@@ -68,8 +75,8 @@ class Sampler:
             positions = torch.randint(places, inputs.shape, generator=generator, device=values.device)
         else:
             positions = torch.arange(len(inputs), device=values.device) % places
-        picked = values[(inputs, *_unravel(positions, tuple(grid)))]  # (S, F)
-        return Instances(_rectify(picked, nonlinearity), inputs, positions)
+        picked = values[(inputs, *unravel(positions, tuple(grid)))]  # (S, F)
+        return Instances(_rectify(picked, nonlinearity), inputs, positions, batch, tuple(grid))
 
     def _inputs(self, batch: int, each: int, wanted: int, generator: torch.Generator) -> Tensor:
         if wanted >= batch:
@@ -84,7 +91,8 @@ class Sampler:
         return self._generators[device]
 
 
-def _unravel(positions: Tensor, grid: tuple[int, ...]) -> list[Tensor]:
+def unravel(positions: Tensor, grid: tuple[int, ...]) -> list[Tensor]:
+    """Return the coordinates along each axis of a grid, `(S,)` each, of flattened positions `(S,)`."""
     indices: list[Tensor] = []
     for size in reversed(grid):
         indices.insert(0, positions % size)

@@ -13,10 +13,12 @@ from torch.utils.hooks import RemovableHandle
 
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.discovery import OutputPoint
-from deepeyes_tui.probe.instances import Sampler
+from deepeyes_tui.probe.gathering import Gatherer
+from deepeyes_tui.probe.instances import Instances, Sampler
 from deepeyes_tui.probe.layers import Layer
 from deepeyes_tui.probe.observation import COUNTS, Observation, merge_vectors, reduce_activations, unpack
-from deepeyes_tui.probe.taps import Tap, is_ordinary_forward
+from deepeyes_tui.probe.shipment import Shipment
+from deepeyes_tui.probe.taps import EntryTap, InputTap, Tap, is_ordinary_forward
 from deepeyes_tui.probe.transfer import Transfer
 
 MOST_CALLS = 4
@@ -32,10 +34,11 @@ class PendingObservation:
     sizes: list[int]
     parts: list[tuple[list[int], Transfer]]
     events: list[Events]
+    shipment: Shipment
 
     def arrived(self) -> bool:
         """Return whether it can be read without waiting."""
-        return all(transfer.arrived() for _, transfer in self.parts)
+        return all(transfer.arrived() for _, transfer in self.parts) and self.shipment.arrived()
 
     def device_seconds(self) -> float:
         """Return the time that the device spent on it, 0 on a CPU."""
@@ -64,12 +67,15 @@ class Observer:
     With `keeps_output`, the model's own output `(N, C)` of the last pass is held in `output`.
     """
 
-    def __init__(self, root: nn.Module, layers: Sequence[Layer], border: Border, sampler: Sampler) -> None:
+    def __init__(
+        self, root: nn.Module, layers: Sequence[Layer], border: Border, sampler: Sampler, gatherer: Gatherer
+    ) -> None:
         self.observing = False
         self.keeps_output = False
         self.seconds = 0.0
         self.output: Tensor | None = None
         self._root, self._layers, self._border, self._sampler = root, list(layers), border, sampler
+        self._gatherer = gatherer
         self._points: list[OutputPoint] = []
         self._vectors: dict[int, Tensor] = {}
         self._calls = [0] * len(self._layers)
@@ -78,12 +84,16 @@ class Observer:
         self._handles: list[RemovableHandle] = []
 
     def install(self, points: Sequence[OutputPoint]) -> None:
-        """Tap the layers at their output points, and the model's own output."""
+        """Tap the layers at their inputs and output points, and the model's own input and output."""
         self._points = list(points)
         modules = dict(self._root.named_modules())
         for number, (layer, point) in enumerate(zip(self._layers, self._points, strict=True)):
+            inputs = InputTap(number, self._receive_input)
+            self._handles.append(layer.module.register_forward_hook(inputs, with_kwargs=True))
             module = modules.get(point.module, layer.module)
             self._handles.append(module.register_forward_hook(Tap(number, self._receive)))
+        entry = EntryTap(self.enter)
+        self._handles.append(self._root.register_forward_pre_hook(entry, with_kwargs=True))
         self._handles.append(self._root.register_forward_hook(Tap(-1, self._receive_output)))
 
     def remove(self) -> None:
@@ -100,13 +110,22 @@ class Observer:
         else:
             self._peaks.pop(number, None)
 
-    def collect(self, step: int) -> PendingObservation:
-        """Send off what was gathered since the last call."""
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Take note of a pass that begins, and hold its inputs where it is observed."""
+        if not self._counts():
+            return
+        self._gatherer.begin_pass()
+        if self.observing and self._gatherer.gathers:
+            self._border.call(self._gatherer.enter, args, kwargs)
+
+    def collect(self, step: int, targets: Any) -> PendingObservation:
+        """Send off what was gathered since the last call, the instances with the classes of the last pass."""
         by_device: dict[torch.device, list[int]] = {}
         for number, vector in self._vectors.items():
             by_device.setdefault(vector.device, []).append(number)
         parts = [(numbers, Transfer(torch.cat([self._vectors[n] for n in numbers]))) for numbers in by_device.values()]
-        pending = PendingObservation(step, [layer.filters for layer in self._layers], parts, self._events)
+        shipment = self._gatherer.collect(step, targets)
+        pending = PendingObservation(step, [layer.filters for layer in self._layers], parts, self._events, shipment)
         self._vectors, self._events = {}, []
         self._calls = [0] * len(self._layers)
         return pending
@@ -119,8 +138,12 @@ class Observer:
     def _counts(self) -> bool:
         return self._root.training and is_ordinary_forward()
 
+    def _receive_input(self, number: int, entering: Any) -> None:
+        if self.observing and self._gatherer.wants(number) and self._counts():
+            self._border.call(self._gatherer.keep_input, number, entering)
+
     def _receive(self, number: int, output: Any) -> None:
-        if self.observing and self._counts() and self._calls[number] < MOST_CALLS:
+        if self.observing and self._counts():
             started = perf_counter()
             self._border.call(self._reduce, number, output)
             self.seconds += perf_counter() - started
@@ -130,18 +153,24 @@ class Observer:
             self.output = output.detach()
 
     def _reduce(self, number: int, output: Any) -> None:
-        if not isinstance(output, Tensor):
+        counts, leaves = self._calls[number] < MOST_CALLS, self._gatherer.wants(number)
+        if not isinstance(output, Tensor) or not (counts or leaves):
             return
         with _timed(output, self._events), torch.no_grad():
             point = self._points[number]
             seen = self._sampler.draw(self._layers[number], output, point.positions_per_input, point.nonlinearity)
             if seen is None:
                 return
-            peak = self._peak(number, seen.activations.device)
-            vector = reduce_activations(seen.activations, peak)
-            before = self._vectors.get(number)
-            self._vectors[number] = vector if before is None else merge_vectors(before, vector)
-            self._calls[number] += 1
+            if counts:
+                self._add(number, seen)
+            if leaves:
+                self._gatherer.take(number, seen)
+
+    def _add(self, number: int, seen: Instances) -> None:
+        vector = reduce_activations(seen.activations, self._peak(number, seen.activations.device))
+        before = self._vectors.get(number)
+        self._vectors[number] = vector if before is None else merge_vectors(before, vector)
+        self._calls[number] += 1
 
     def _peak(self, number: int, device: torch.device) -> Tensor:
         peak = self._peaks.get(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -14,16 +14,19 @@ from torch import nn
 from torch.optim import Optimizer
 
 from deepeyes_tui.link.control import ControlServer
+from deepeyes_tui.link.keeping import INSTANCES
 from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.snapshot import RunState, Status
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.budget import Budget
 from deepeyes_tui.probe.discovery import OutputPoint, discover
+from deepeyes_tui.probe.gathering import Gatherer
 from deepeyes_tui.probe.gpu import GpuUse, GpuWatch
 from deepeyes_tui.probe.instances import Sampler
 from deepeyes_tui.probe.layers import find_layers, unwrap
 from deepeyes_tui.probe.observer import Observer, PendingObservation
 from deepeyes_tui.probe.publishing import Publisher, StepRate, describe
+from deepeyes_tui.probe.rings import Rings
 from deepeyes_tui.probe.scalars import Scalars, batch_accuracy, curve_name
 from deepeyes_tui.probe.statistics.table import StatisticsTable
 from deepeyes_tui.probe.steering import Steering
@@ -59,7 +62,8 @@ class Probe:
         self._layers = find_layers(self._root, settings.layers)
         self._device = next((p.device for p in self._root.parameters()), torch.device("cpu"))
         self._table = StatisticsTable([layer.filters for layer in self._layers])
-        self._observer = Observer(self._root, self._layers, border, Sampler(settings.seed))
+        self._gatherer, self._rings = Gatherer(self._layers, settings.seed), Rings(run.live / INSTANCES)
+        self._observer = Observer(self._root, self._layers, border, Sampler(settings.seed), self._gatherer)
         self._budget, self._scalars, self._rate = Budget(settings.budget), Scalars(), StepRate()
         self._pending: deque[PendingObservation] = deque()
         self._notices: dict[str, str] = {}
@@ -72,7 +76,7 @@ class Probe:
         self._publisher.open(describe(self._layers, [OutputPoint(layer.name) for layer in self._layers]))
         server = ControlServer(run.control, allowed=settings.control)
         self._server = server
-        self.steering = Steering(server, run.name, self.reset_maximum, self._steered)
+        self.steering = Steering(server, run.name, self.reset_maximum, self.focus, self._steered)
         self._note_layers(model)
         self._entry = self._root.register_forward_pre_hook(EntryTap(self._enter), with_kwargs=True)
         self._publish()
@@ -89,7 +93,8 @@ class Probe:
             self._epoch = float(epoch)
         self._keep_scalars(loss, targets, accuracy, scalars)
         if self._observer.observing:
-            self._send_observation()
+            self._send_observation(targets)
+        self._gatherer.end_step()
         self._take_in()
         self._scalars.move()
         if self._publisher.due() or self.step_number == 1:
@@ -115,13 +120,18 @@ class Probe:
 
     def reset_maximum(self, layer: str | None) -> None:
         """Forget the maxima of a layer, or of all. Raises ValueError for a layer that is not there."""
-        names = [known.name for known in self._layers]
-        if layer is not None and layer not in names:
-            raise ValueError(f"there is no layer {layer!r}")
-        number = None if layer is None else names.index(layer)
+        number = self._number(layer)
         self._table.reset_maximum(number)
         self._observer.forget_peak(number)
         self._publish()
+
+    def focus(self, layer: str | None) -> None:
+        """Let one layer, or none, stream all its instances. Raises ValueError for a layer that is not there."""
+        number = self._number(layer)
+        if number != self._gatherer.focus:
+            self._gatherer.focus = number
+            self._rings.focus(number)
+            self._budget.hurry()
 
     def close(self, state: RunState) -> None:
         """Take everything off the model and publish for the last time; the last picture stays in the run's folder."""
@@ -132,9 +142,16 @@ class Probe:
         self._take_in(wait=True)
         self._publish()
         self._publisher.close()
+        self._rings.close()
         self._server.close()
         if self._gpu is not None:
             self._gpu.close()
+
+    def _number(self, layer: str | None) -> int | None:
+        names = [known.name for known in self._layers]
+        if layer is not None and layer not in names:
+            raise ValueError(f"there is no layer {layer!r}")
+        return None if layer is None else names.index(layer)
 
     def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """On the first pass of anything, find out what only a pass can tell, and tap the layers."""
@@ -152,8 +169,15 @@ class Probe:
         self._observer.install(points)
         self._publisher.open(describe(self._layers, points))
         self._observer.observing = self._observer.keeps_output = True
+        self._open_rings(points, args, kwargs)
         self._publish()
         self._last += perf_counter() - started
+
+    def _open_rings(self, points: Sequence[OutputPoint], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._gatherer.install(points, self._publisher.generation)
+        self._observer.enter(args, kwargs)
+        layers = enumerate(points)
+        self._rings.open([self._gatherer.describe(number, point.grid, self._device)[0] for number, point in layers])
 
     def _keep_scalars(self, loss: Any, targets: Any, accuracy: Any, scalars: Mapping[str, Any]) -> None:
         if loss is not None:
@@ -167,15 +191,16 @@ class Probe:
         if scalars:
             self.log(scalars)
 
-    def _send_observation(self) -> None:
+    def _send_observation(self, targets: Any) -> None:
         self._observed_steps += 1
         self._looked_at = self.step_number
-        self._pending.append(self._observer.collect(self.step_number))
+        self._pending.append(self._observer.collect(self.step_number, targets))
 
     def _take_in(self, *, wait: bool = False) -> None:
         while self._pending and (wait or self._pending[0].arrived()):
             pending = self._pending.popleft()
             self._table.update(pending.read())
+            self._rings.write(pending.shipment)
             self._budget.spend(pending.device_seconds())
 
     def _steered(self) -> None:
@@ -195,6 +220,8 @@ class Probe:
             self._notices["errors"] = f"the monitor had {self._border.errors} errors: {self._border.last_error}"
         if self._scalars.refused:
             self._notices["curves"] = "not shown, too many curves: " + ", ".join(sorted(self._scalars.refused)[:5])
+        if self._rings.notice:
+            self._notices["instances"] = self._rings.notice
         if self._layers and self.step_number >= UNSEEN_AFTER and not self._table.anything_seen:
             self._notices["unseen"] = "no layer has run in a training pass: layers of a compiled model cannot be seen"
         else:

@@ -64,21 +64,21 @@ class StepRate:
 
 
 class Publisher:
-    """Owns the board of one run; a new structure of the model is a new generation of it."""
+    """Owns the board of one run; a new structure of the model is a new `generation` of it."""
 
     def __init__(self, path: Path, run: str, labels: Sequence[str], share: float) -> None:
         self._path, self._run, self._labels, self._share = path, run, labels, share
         self._writer: BoardWriter | None = None
-        self._generation = 0
+        self.generation = 0
         self._last = 0.0
         self._every = EVERY
 
     def open(self, infos: Sequence[LayerInfo]) -> None:
         """Start a board for these layers; one that was there tells its readers to look for the new one."""
         old = self._writer
-        self._generation += 1
+        self.generation += 1
         self._writer = BoardWriter(
-            self._path, run=self._run, generation=self._generation, layers=infos, labels=self._labels
+            self._path, run=self._run, generation=self.generation, layers=infos, labels=self._labels
         )
         if old is not None:
             old.supersede()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,23 +18,43 @@ BATCH = 16
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
 """Runs the network on inputs `(N, C, *size)`; outputs of the layers by name, `(N, *grid, F)`."""
+Span = tuple[int, float, float]
+"""Of a layer along one axis: size of the field, start of the first output's field, step to the next one's."""
 
 
-def find_receptive_fields(forward: Forward, sample: Tensor) -> dict[str, tuple[int, ...]]:
-    """Return the size of each layer's receptive field in the input, along each spatial axis of `sample (C, *size)`.
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """Of a layer, along each spatial axis of the input, in pixels: the field of output `o` starts at `start + step o`,
+    which is negative where it begins in the padding.
+    """
 
-    The unit in the middle of the layer's grid is taken, where no border cuts its field. Image `j` of a batch has NaN
-    in band `j` of an axis; the bands whose NaN reaches the unit are its field. Bands are one pixel wide unless the
-    input is large or the network slow (see `SECONDS`); sizes are then rounded up to whole bands.
+    size: tuple[int, ...]
+    start: tuple[float, ...]
+    step: tuple[float, ...]
+
+
+def find_receptive_fields(forward: Forward, sample: Tensor) -> dict[str, ReceptiveField]:
+    """Return each layer's receptive field in the input, along each spatial axis of `sample (C, *size)`.
+
+    The size is that of the unit in the middle of the layer's grid, where no border cuts its field; 0 where it sees
+    nothing. Start and step are fitted to all units through the middle whose field is not cut at its start: exact for
+    regular networks. Image `j` of a batch has NaN in band `j` of an axis; the bands whose NaN reaches a unit are its
+    field. Bands are one pixel wide unless the input is large or the network slow (see `SECONDS`); sizes are then
+    rounded up to whole bands.
     """
     sizes = sample.shape[1:]
     seconds = min(_seconds(forward, sample) for _ in range(3))
     places = max(LEAST_PLACES, min(MOST_PLACES, int(SECONDS / seconds / max(len(sizes), 1))))
-    fields: dict[str, list[int]] = {}
+    spans: dict[str, list[Span]] = {}
     for axis, size in enumerate(sizes):
-        for name, extent in _extents(forward, sample, axis + 1, math.ceil(size / places)).items():
-            fields.setdefault(name, []).append(extent)
-    return {name: tuple(field) for name, field in fields.items()}
+        for name, span in _spans(forward, sample, axis, math.ceil(size / places)).items():
+            spans.setdefault(name, []).append(span)
+    return {name: _field(own) for name, own in spans.items()}
+
+
+def _field(spans: list[Span]) -> ReceptiveField:
+    size, start, step = zip(*spans, strict=True)
+    return ReceptiveField(size, start, step)
 
 
 def _seconds(forward: Forward, sample: Tensor) -> float:
@@ -42,15 +63,15 @@ def _seconds(forward: Forward, sample: Tensor) -> float:
     return max(time.perf_counter() - started, 1e-6)
 
 
-def _extents(forward: Forward, sample: Tensor, axis: int, band: int) -> dict[str, int]:
-    size = sample.shape[axis]
+def _spans(forward: Forward, sample: Tensor, axis: int, band: int) -> dict[str, Span]:
+    size, axes = sample.shape[axis + 1], sample.dim() - 1
     starts = range(0, size, band)
     reached: dict[str, list[Tensor]] = {}
     for first in range(0, len(starts), BATCH):
-        outputs = forward(_with_nan(sample, axis, band, starts[first : first + BATCH]))
+        outputs = forward(_with_nan(sample, axis + 1, band, starts[first : first + BATCH]))
         for name, output in outputs.items():
-            reached.setdefault(name, []).append(_middle_is_nan(output))
-    return {name: _extent(torch.cat(bands), band, size) for name, bands in reached.items()}
+            reached.setdefault(name, []).append(_reached_line(output, axis, axes))
+    return {name: _span(torch.cat(lines), band, size) for name, lines in reached.items()}
 
 
 def _with_nan(sample: Tensor, axis: int, band: int, starts: range) -> Tensor:
@@ -60,13 +81,39 @@ def _with_nan(sample: Tensor, axis: int, band: int, starts: range) -> Tensor:
     return images
 
 
-def _middle_is_nan(output: Tensor) -> Tensor:
+def _reached_line(output: Tensor, axis: int, axes: int) -> Tensor:
+    """Return `(N, G)`, whether NaN arrived, along one axis of the grid through the middle of the others; `G` is 1
+    where the grid's axes are not the input's.
+    """
     reached = output.isnan().any(-1)  # (N, *grid)
-    while reached.dim() > 1:
-        reached = reached.select(1, reached.shape[1] // 2)
-    return reached
+    kept = axis if reached.dim() - 1 == axes else -1
+    for other in reversed(range(reached.dim() - 1)):
+        if other != kept:
+            reached = reached.select(other + 1, reached.shape[other + 1] // 2)
+    return reached if kept >= 0 else reached.unsqueeze(1)
 
 
-def _extent(reached: Tensor, band: int, size: int) -> int:
-    bands = torch.nonzero(reached).flatten().tolist()
-    return min((bands[-1] - bands[0] + 1) * band, size) if bands else 0
+def _span(reached: Tensor, band: int, size: int) -> Span:
+    """Fit size, start and step to `reached (bands, G)`."""
+    bands, units = reached.shape
+    seen, middle = reached.any(0), units // 2
+    if not bool(seen[middle]):
+        return 0, 0.0, 0.0
+    first = reached.int().argmax(0)
+    last = bands - 1 - reached.flip(0).int().argmax(0)
+    extent = last - first
+    whole = extent == extent[middle] if extent[middle] < bands - 1 else torch.zeros_like(seen)
+    width = min((int(extent[middle]) + 1) * band, size)
+    for edge, uncut, back in ((first, first > 0, 0), (last + 1, last < bands - 1, width)):
+        units_there = torch.nonzero(seen & (uncut | whole)).flatten()
+        if len(units_there) > 1:
+            start, step = _line(units_there.double(), edge[units_there].double() * band)
+            return width, round(start - back, 6), round(step, 6)
+    return width, float(first[middle] * band), 0.0
+
+
+def _line(x: Tensor, y: Tensor) -> tuple[float, float]:
+    """Return intercept and slope of the line of least squares."""
+    deviation = x - x.mean()
+    slope = float((deviation * (y - y.mean())).sum() / (deviation**2).sum())
+    return float(y.mean()) - slope * float(x.mean()), slope

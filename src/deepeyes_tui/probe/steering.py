@@ -18,11 +18,14 @@ LISTEN_EVERY = 0.5
 
 @dataclass(slots=True)
 class Steering:
-    """`reset` takes a layer's name or None; `changed` is called when the state is another; `name` is the run's."""
+    """`reset` and `focus` take a layer's name or None; `changed` is called when the state is another; `name` is the
+    run's.
+    """
 
     server: ControlServer
     name: str
     reset: Callable[[str | None], None]
+    focus: Callable[[str | None], None]
     changed: Callable[[], None]
     paused: bool = False
     stopping: bool = False
@@ -57,6 +60,8 @@ class Steering:
                 return self._stop(step)
             case Action.RESET:
                 return self._reset(command.arguments.get("layer")), False
+            case Action.FOCUS:
+                return self._focus(command.arguments.get("layer")), False
             case Action.STATUS:
                 return f"{'paused' if self.paused else 'training'} at step {step}", False
         raise ValueError(f"this run does not know the action {command.action!r}")
@@ -91,6 +96,12 @@ class Steering:
             raise ValueError("reset takes the name of a layer")
         self.reset(layer)
         return f"maximum of {layer or 'every layer'} reset"
+
+    def _focus(self, layer: object) -> str:
+        if layer is not None and not isinstance(layer, str):
+            raise ValueError("focus takes the name of a layer")
+        self.focus(layer)
+        return "no layer is in focus" if layer is None else f"{layer} is in focus"
 
 
 def _interrupt() -> None:

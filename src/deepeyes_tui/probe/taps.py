@@ -35,6 +35,25 @@ class Tap:
         return getattr, (contextlib.nullcontext(), "__exit__")
 
 
+class InputTap:
+    """A forward hook that hands on the first argument that a module was called with; copies as `Tap` does."""
+
+    __slots__ = ("_index", "_receive")
+
+    def __init__(self, index: int, receive: Receiver) -> None:
+        self._index = index
+        self._receive = receive
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """Pass the argument on, unless it is being traced by the compiler."""
+        if torch.compiler.is_compiling():
+            return
+        self._receive(self._index, args[0] if args else next(iter(kwargs.values()), None))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (contextlib.nullcontext(), "__exit__")
+
+
 class EntryTap:
     """A forward pre-hook on the whole model that hands its arguments on before a pass; copies as `Tap` does."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ _streams: dict[torch.device, torch.cuda.Stream] = {}
 
 
 class Transfer:
-    """A copy of a float tensor `(n,)`, made on a side stream where it lies on a CUDA device."""
+    """A copy of a tensor `(n,)`, made on a side stream where it lies on a CUDA device."""
 
     def __init__(self, source: Tensor) -> None:
         self._event: torch.cuda.Event | None = None
@@ -31,7 +33,7 @@ class Transfer:
         """Return whether the values are there; never waits."""
         return self._event is None or self._event.query()
 
-    def values(self) -> NDArray[np.float32]:
+    def values(self) -> NDArray[Any]:
         """Return the values; waits for them if they have not arrived."""
         if self._event is not None:
             self._event.synchronize()

@@ -1,0 +1,132 @@
+"""Gathers the instances of an observed step that leave the training process, on the device, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepeyes_tui.link.ring import RingSpec
+from deepeyes_tui.probe.discovery import OutputPoint
+from deepeyes_tui.probe.instances import MAX_INSTANCES, MAX_VALUES, Instances
+from deepeyes_tui.probe.labels import class_numbers
+from deepeyes_tui.probe.layers import Layer
+from deepeyes_tui.probe.patches import gather_patches, patch_length
+from deepeyes_tui.probe.pictures import Pictures, Window, window_of
+from deepeyes_tui.probe.shipment import Parcel, Shipment, pack, send
+
+MOST_CALLS = 4
+"""Calls of a layer in the last pass, of which the last one's instances leave."""
+BESIDE_FOCUS = 64
+"""Instances a step of a layer that is not in focus."""
+BESIDE_VALUES = 1 << 16
+"""Of such a layer and step: activations, patches and thumbnails together."""
+
+
+class Gatherer:
+    """Takes the instances that the statistics use, of the last pass of each step.
+
+    How many passes a step has is learned from the step before: earlier ones are left out, as the targets that `step`
+    is told belong to the last.
+    """
+
+    def __init__(self, layers: Sequence[Layer], seed: int) -> None:
+        self.focus: int | None = None
+        self._layers, self._seed = list(layers), seed
+        self._points: list[OutputPoint] = []
+        self._generation = 0
+        self._pictures = Pictures()
+        self._entering: dict[tuple[int, torch.device], Tensor] = {}
+        self._taken = [0] * len(self._layers)
+        self._parcels: dict[int, Parcel] = {}
+        self._generators: dict[torch.device, torch.Generator] = {}
+        self._passes, self._last_pass, self._gathered_in = 0, 1, 0
+
+    def install(self, points: Sequence[OutputPoint], generation: int) -> None:
+        """Start with a structure of the model."""
+        self._points, self._generation = list(points), generation
+        self._parcels.clear()
+
+    def begin_pass(self) -> None:
+        """Count a training pass, observed or not."""
+        self._passes += 1
+
+    @property
+    def gathers(self) -> bool:
+        """Whether this pass may be the last of its step."""
+        return self._passes >= self._last_pass
+
+    def enter(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Take the network's own inputs, at the start of an observed pass."""
+        self._pictures.enter(args, kwargs)
+
+    def wants(self, number: int) -> bool:
+        """Return whether the next call of a layer counts: calls beyond the first few of a shared layer do not."""
+        return self.gathers and self._taken[number] < MOST_CALLS
+
+    def keep_input(self, number: int, entering: Any) -> None:
+        """Hold a layer's input until `take` is called for the same layer."""
+        if isinstance(entering, Tensor):
+            self._entering[number, entering.device] = entering.detach()
+
+    def take(self, number: int, seen: Instances) -> None:
+        """Pack instances of a layer, sampled behind its output point; a later call in the same step replaces them."""
+        device = seen.inputs.device
+        entering = self._entering.pop((number, device), None)
+        if entering is None:
+            return
+        spec, window = self.describe(number, seen.grid, device, seen.batch)
+        seen = self._choose(seen, self._most(number, spec))
+        patches = gather_patches(self._layers[number], entering, seen)
+        if patches is None:
+            return
+        pictures = self._pictures.thumbnails(window, seen) if window is not None and spec.thumbnail[2] else None
+        data = pack(seen, patches, pictures)
+        self._parcels[number] = Parcel(number, spec, data, seen.batch, seen.grid, window)
+        self._taken[number] += 1
+        self._gathered_in = self._passes
+
+    def describe(
+        self, number: int, grid: tuple[int, ...], device: torch.device, batch: int | None = None
+    ) -> tuple[RingSpec, Window | None]:
+        """Return what a row of a layer holds in this pass, and where its fields lie; None without pictures."""
+        layer, size = self._layers[number], self._pictures.size(device, batch)
+        spec = RingSpec(layer.name, self._generation, layer.filters, patch_length(layer))
+        if size is None:
+            return spec, None
+        window, channels = window_of(self._points[number], grid, size), self._pictures.channels(device)
+        thumbnail = (*window.shape, channels) if channels else (0, 0, 0)
+        return RingSpec(spec.layer, spec.generation, spec.filters, spec.patch, thumbnail, size), window
+
+    def collect(self, step: int, targets: Any) -> Shipment:
+        """Send off what was gathered in the step, with the classes that its targets say."""
+        parcels, self._parcels = self._parcels, {}
+        self._pictures.leave()
+        self._entering.clear()
+        self._taken = [0] * len(self._layers)
+        labels = class_numbers(targets) if parcels and self._gathered_in == self._passes else None
+        return send(step, parcels, labels)
+
+    def end_step(self) -> None:
+        """Count the passes of the next step from nought."""
+        self._last_pass, self._passes = self._passes, 0
+
+    def _most(self, number: int, spec: RingSpec) -> int:
+        values = spec.filters + spec.patch + math.prod(spec.thumbnail)
+        rows, most = (MAX_INSTANCES, MAX_VALUES) if number == self.focus else (BESIDE_FOCUS, BESIDE_VALUES)
+        return max(1, min(rows, most // max(values, 1)))
+
+    def _choose(self, seen: Instances, most: int) -> Instances:
+        """Draw one of each of `most` equal stretches: neighbours are of one input."""
+        there = len(seen.inputs)
+        if there <= most:
+            return seen
+        device = seen.inputs.device
+        if device not in self._generators:
+            self._generators[device] = torch.Generator(device=device).manual_seed(self._seed)
+        within = torch.rand(most, generator=self._generators[device], device=device)
+        rows = (torch.arange(most, device=device) + within) * (there / most)
+        return seen.pick(rows.long().clamp_max(there - 1))
