@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from rich.cells import cell_len
 
 from deepeyes_tui.app.plots.canvas import Canvas
@@ -71,13 +71,13 @@ def _value(value: float, error: float, percent: bool, plain: bool) -> str:
     return text + sign + (as_percent(abs(error), ascii=plain) if percent else short(abs(error), ascii=plain))
 
 
-def _eighths(values: np.ndarray, top: float | None, room: int) -> np.ndarray:
+def _eighths(values: NDArray[np.float64], top: float | None, room: int) -> NDArray[np.intp]:
     """Return the lengths of bars in eighths of a column; a bar of any length is seen."""
     known = np.nan_to_num(np.where(np.isinf(values), np.nan, values))
     full = float(known.max(initial=0)) if top is None else top
     if not (math.isfinite(full) and full > 0):
         return np.zeros(values.size, np.intp)
-    length = np.rint(np.clip(known, 0, full) / full * 8 * max(room, 0)).astype(np.intp)
+    length: NDArray[np.intp] = np.rint(np.clip(known, 0, full) / full * 8 * max(room, 0)).astype(np.intp)
     return np.where((known > 0) & (room > 0), np.maximum(length, 1), length)
 
 
