@@ -81,9 +81,8 @@ def _resized(pixels: Pixels, columns: int, rows: int) -> Pixels:
         return pixels.repeat(times, axis=0).repeat(times, axis=1)
     lines = min(max(round(h * columns / w), 2 * rows - 1), 2 * rows)
     down, across = _means(h, lines), _means(w, columns)
-    reduced: Float = (
-        down @ np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float64) @ across.T
-    )  # (C, lines, columns)
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float64)
+    reduced: Float = down @ planes @ across.T  # (C, lines, columns)
     sized: Pixels = np.clip(np.rint(reduced), 0, 255).astype(np.uint8)
     return sized.transpose(1, 2, 0)
 
