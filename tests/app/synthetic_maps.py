@@ -69,7 +69,14 @@ def input_map(of: Sample, points=328, level=2, number=2, seed=1) -> InputMap:
     members[rows] = np.arange(points)
     weights = np.bincount(members[members >= 0], minlength=points)
     shape = MapShape(
-        number, of.number, (), level, 3, frozen(rows), frozen(weights.astype(np.float32)), frozen(members.astype(np.int32))
+        number,
+        of.number,
+        (),
+        level,
+        3,
+        frozen(rows),
+        frozen(weights.astype(np.float32)),
+        frozen(members.astype(np.int32)),
     )
     near = np.stack([np.roll(np.arange(points), -k) for k in range(1, 11)], 1) if points else np.empty((0, 10))
     quality = MapQuality(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import time
 from collections.abc import Iterable
@@ -18,14 +20,27 @@ def view_text(scene: Scene) -> str:
     return f"{header_text(scene)}\n\n{name}\n{PANES[name].text(scene)}\n"
 
 
-def write_view(scene: Scene, svg: str, folders: Iterable[Path], now: float) -> Path:
-    """Write the view as text and the screen as a picture beside it, into the first folder that takes them.
+def view_csv(scene: Scene) -> str:
+    """Return the view in focus as comma-separated values; nothing where it has no columns."""
+    columns = PANES[scene.desk.focus].columns(scene)
+    if columns is None:
+        return ""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns[0])
+    writer.writerows(columns[1])
+    return text.getvalue()
+
+
+def write_view(scene: Scene, svg: str, png: bytes, folders: Iterable[Path], now: float) -> Path:
+    """Write the view as text and CSV and the screen as pictures beside it, into the first folder that takes them.
 
     Returns the path of the text. Raises OSError if none does.
     """
     step = scene.snapshot.status.step if scene.snapshot else 0
     stamp = time.strftime("%H%M%S", time.localtime(now))
-    stem = f"{_clean(scene.run)}-{scene.desk.focus.lower()}-step{step}-{stamp}"
+    stem = f"{_clean(scene.run)}-{_clean(scene.desk.focus.lower())}-step{step}-{stamp}"
+    columns = view_csv(scene)
     trouble: OSError | None = None
     for folder in folders:
         try:
@@ -33,6 +48,10 @@ def write_view(scene: Scene, svg: str, folders: Iterable[Path], now: float) -> P
             path = folder / f"{stem}.txt"
             path.write_text(view_text(scene), encoding="utf-8")
             path.with_suffix(".svg").write_text(svg, encoding="utf-8")
+            if png:
+                path.with_suffix(".png").write_bytes(png)
+            if columns:
+                path.with_suffix(".csv").write_text(columns, encoding="utf-8")
         except OSError as error:
             trouble = error
         else:

@@ -41,12 +41,12 @@ class Surface(Widget):
         self._painter = Painter()
         self._canvas: Canvas | None = None
         self._strips: dict[int, Strip] = {}
-        self._palette, self._base = palette, base
+        self.palette, self.base = palette, base
         self.arrangement: Arrangement | None = None
 
     def use(self, palette: Palette, base: Style) -> None:
         """Draw with other colours from now on; `base` is laid under every style."""
-        self._palette, self._base = palette, base
+        self.palette, self.base = palette, base
         self._styles_of.clear()
         self._canvas = None
         self._draw()
@@ -77,7 +77,7 @@ class Surface(Widget):
     def render_line(self, y: int) -> Strip:
         """Return a row of the picture; before there is one, an empty row."""
         if self._canvas is None or y >= self._canvas.height:
-            return Strip.blank(self.size.width, self._base)
+            return Strip.blank(self.size.width, self.base)
         if y not in self._strips:
             self._strips[y] = row_of(self._canvas, y).strips(self._style)[0]
         return self._strips[y]
@@ -113,7 +113,7 @@ class Surface(Widget):
         if style is None:
             if len(self._styles_of) >= MOST_STYLES:
                 self._styles_of.clear()
-            style = self._styles_of[key] = self._base + self._palette.style(ink, ground, look)
+            style = self._styles_of[key] = self.base + self.palette.style(ink, ground, look)
         return style
 
 

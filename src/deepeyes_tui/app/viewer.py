@@ -345,17 +345,22 @@ class Viewer(PacedApp, inherit_bindings=False):
     def _write(self) -> None:
         folders = (self.setting.folder / "views", Path.cwd())
         try:
-            path = write_view(self.scene, self.screen_svg(), folders, time.time())
+            path = write_view(self.scene, self.screen_svg(), self._png(), folders, time.time())
         except OSError as error:
             self.say(f"the view could not be written: {error.strerror or error}", error=True)
         else:
-            self.say(f"written: {path} and .svg beside it")
+            self.say(f"written: {path} and pictures beside it")
 
     def screen_svg(self) -> str:
         """Return a picture of the screen."""
         svg = self.export_screenshot(title=printable(self.setting.run, 60))
         # Some programs drop the spaces at the beginning of a text.
         return svg.replace("<text ", '<text xml:space="preserve" ')
+
+    def _png(self) -> bytes:
+        from deepeyes_tui.app.png import png_of
+
+        return png_of(self.surface.canvas, self.surface.palette, self.surface.base)
 
     def _open_palette(self) -> None:
         from deepeyes_tui.app.commands import open_palette

@@ -15,6 +15,7 @@ from deepeyes_tui.app.scene import Scene
 
 Draw = Callable[[Scene, int, int], Canvas]
 Words = Callable[[Scene], str]
+Columns = tuple[Sequence[str], Sequence[Sequence[str]]]
 Reads = Callable[[Scene], tuple[object, ...]]
 Piece = tuple[str, int] | tuple[str, int, int]
 """A text, its ink, its look."""
@@ -25,6 +26,7 @@ class Pane:
     """`draw(scene, width, height)` its body, `facts` for the right of its title rule, `text` all of it as a table.
 
     `reads` is all that they are functions of, beside the size and what never changes: equal parts, equal picture.
+    `columns` are heads and rows for a spreadsheet, where a pane has such.
     """
 
     name: PaneName
@@ -32,6 +34,7 @@ class Pane:
     facts: Words
     text: Words
     reads: Reads
+    columns: Callable[[Scene], Columns | None] = lambda _: None
 
 
 def write(canvas: Canvas, row: int, column: int, pieces: Iterable[Piece]) -> int:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of
-from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
+from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
 from deepeyes_tui.app.panes.input_map import label_legend, sizes_of
 from deepeyes_tui.app.panes.map_words import waiting_words
 from deepeyes_tui.app.panes.words import label_name, layer_name
@@ -143,11 +143,11 @@ def _facts(scene: Scene) -> str:
     return ", ".join(words)
 
 
-def filter_map_text(scene: Scene) -> str:
-    """Return every filter with its place, its label, and the filter it is most like; then the redundant groups."""
+def filter_map_columns(scene: Scene) -> Columns | None:
+    """Return every filter with its place, its label, and the filter it is most like."""
     shown = scene.filter_map
     if shown is None:
-        return waiting_words(scene)
+        return None
     names, marked = scene.snapshot.labels if scene.snapshot else (), marked_flags(scene, shown)
     rows = []
     for i in range(len(shown.dead)):
@@ -156,18 +156,25 @@ def filter_map_text(scene: Scene) -> str:
         rows.append(
             [
                 str(i),
-                "-" if shown.dead[i] else f"{x:.4g}",
-                "-" if shown.dead[i] else f"{y:.4g}",
+                "" if shown.dead[i] else f"{x:.5g}",
+                "" if shown.dead[i] else f"{y:.5g}",
                 "dead" if shown.dead[i] else label_name(names, int(shown.label[i]), scene.ascii),
                 short(float(shown.strength[i]), ascii=True),
                 percent(float(shown.coverage[i]), ascii=True),
-                f"{alike[0]} ({alike[1]:.2f})" if alike else "-",
+                f"{alike[0]} ({alike[1]:.2f})" if alike else "",
                 "marked" if marked[i] else "",
             ]
         )
-    heads = ("filter", "x", "y", "label", "strength", "fires on", "most like", "marked")
+    return ("filter", "x", "y", "label", "strength", "fires on", "most like", "marked"), rows
+
+
+def filter_map_text(scene: Scene) -> str:
+    """Return every filter with what is known of it, then the redundant groups."""
+    shown, columns = scene.filter_map, filter_map_columns(scene)
+    if shown is None or columns is None:
+        return waiting_words(scene)
     groups = "\n".join("redundant: " + " ".join(map(str, group)) for group in shown.groups)
-    return f"{_facts(scene)}, of {shown.instances:,} instances\n\n{table(heads, rows)}\n{groups}".rstrip()
+    return f"{_facts(scene)}, of {shown.instances:,} instances\n\n{table(*columns)}\n{groups}".rstrip()
 
 
 PANE = Pane(
@@ -187,4 +194,5 @@ PANE = Pane(
         scene.desk.views,
         scene.desk.similar,
     ),
+    filter_map_columns,
 )

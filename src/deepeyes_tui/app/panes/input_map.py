@@ -11,7 +11,7 @@ from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of, point_at_cursor
 from deepeyes_tui.app.chosen import intensity, point_flags
 from deepeyes_tui.app.maps import InputMap
-from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
+from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
 from deepeyes_tui.app.panes.map_words import busy_words, chosen_filters, instance_words, undetected_share, waiting_words
 from deepeyes_tui.app.panes.words import label_name, layer_name
 from deepeyes_tui.app.plots.canvas import Canvas
@@ -36,6 +36,7 @@ LEAST_INTENSITY = 0.05
 """Of a filter's maximum, below which an instance stays grey."""
 WRONG_FROM = 0.5
 """Of the 95th percentile of false or missing neighbours, from which a point is called wrong."""
+PICTURES = ("", "false neighbours", "torn", "false and torn")
 UNDETECTED_LETTER = ord("?")
 
 
@@ -251,11 +252,11 @@ def _facts(scene: Scene) -> str:
     return ", ".join(words)
 
 
-def input_map_text(scene: Scene) -> str:
-    """Return where one is, the labels with their counts, and every point with its place and what is known of it."""
+def input_map_columns(scene: Scene) -> Columns | None:
+    """Return every point with its place and what is known of it."""
     shown = scene.input_map
     if shown is None:
-        return waiting_words(scene)
+        return None
     sample, known = shown.sample, scene.snapshot.labels if scene.snapshot else ()
     flags, kind = point_flags(shown, scene.selection.chosen), wrongness(shown)
     rows = []
@@ -264,17 +265,24 @@ def input_map_text(scene: Scene) -> str:
         rows.append(
             [
                 str(sample.ids[row]),
-                f"{x:.4g}",
-                f"{y:.4g}",
+                f"{x:.5g}",
+                f"{y:.5g}",
                 label_name(known, int(sample.labels[row]), scene.ascii),
                 short(float(shown.shape.weights[point]), ascii=True),
                 "undetected" if sample.undetected[row] else short(float(sample.maximum[row]), ascii=True),
-                ("", "false neighbours", "torn", "false and torn")[kind[point]],
+                PICTURES[kind[point]],
                 "marked" if flags[point] else "",
             ]
         )
-    heads = ("instance", "x", "y", "label", "stands for", "maximum", "picture", "marked")
-    return f"{_facts(scene)}, {undetected_share(sample)}\n\n{table(heads, rows)}"
+    return ("instance", "x", "y", "label", "stands for", "maximum", "picture", "marked"), rows
+
+
+def input_map_text(scene: Scene) -> str:
+    """Return where one is, and every point with its place and what is known of it."""
+    shown, columns = scene.input_map, input_map_columns(scene)
+    if shown is None or columns is None:
+        return waiting_words(scene)
+    return f"{_facts(scene)}, {undetected_share(shown.sample)}\n\n{table(*columns)}"
 
 
 PANE = Pane(
@@ -294,4 +302,5 @@ PANE = Pane(
         scene.desk.combine,
         scene.desk.views,
     ),
+    input_map_columns,
 )

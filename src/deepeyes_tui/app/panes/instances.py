@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.chosen import flags_of, intensity, rank_of, row_of
-from deepeyes_tui.app.panes.base import Pane, lay, sentence, table, wrapped
+from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table, wrapped
 from deepeyes_tui.app.panes.input_map import classes_of
 from deepeyes_tui.app.panes.map_words import chosen_filters, instance_words, waiting_words
 from deepeyes_tui.app.panes.words import label_name, layer_name
@@ -203,13 +203,13 @@ def _facts(scene: Scene) -> str:
     return f"{layer_name(scene, scene.selection.layer, 20)}, {which}"
 
 
-def instances_text(scene: Scene) -> str:
+def instances_columns(scene: Scene) -> Columns | None:
     """Return the listed instances with what is known of each."""
     sample = scene.sample
     if sample is None:
-        return waiting_words(scene)
-    names, filters = scene.snapshot.labels if scene.snapshot else (), chosen_filters(scene, sample.filters)
-    shown = filters[:4]
+        return None
+    names = scene.snapshot.labels if scene.snapshot else ()
+    shown = chosen_filters(scene, sample.filters)[:4]
     rows = []
     for row in shown_rows(scene).tolist():
         values = [short(float(sample.activations[row, i]), ascii=True) for i in shown]
@@ -219,7 +219,13 @@ def instances_text(scene: Scene) -> str:
         label = label_name(names, int(sample.labels[row]), scene.ascii)
         rows.append([str(sample.ids[row]), label, *numbers, str(sample.steps[row]), str(sample.inputs[row]), box])
     heads = [part for i in shown for part in (f"filter {i}", "rank")]
-    return f"{_facts(scene)}\n\n{table(('instance', 'label', *heads, 'step', 'input', 'y x height width'), rows)}"
+    return ("instance", "label", *heads, "step", "input", "y x height width"), rows
+
+
+def instances_text(scene: Scene) -> str:
+    """Return the listed instances as a table."""
+    columns = instances_columns(scene)
+    return waiting_words(scene) if columns is None else f"{_facts(scene)}\n\n{table(*columns)}"
 
 
 PANE = Pane(
@@ -237,4 +243,5 @@ PANE = Pane(
         scene.desk.strongest,
         scene.desk.large,
     ),
+    instances_columns,
 )
