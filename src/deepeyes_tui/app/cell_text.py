@@ -1,0 +1,105 @@
+"""Letters as pixels, with the font that comes with Pillow; what it lacks is a box."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from deepeyes_tui.app.cell_ink import Coverage, Point, Size, disc, nothing, stroke
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+NO_CHARACTER: Final = "\U0010ffff"
+"""Stands for nothing in any font: it gives the font's sign of what it lacks."""
+ACCENTS: Final[dict[str, tuple[tuple[Point, ...], ...]]] = {
+    "\u0300": (((-0.5, -0.4), (0.3, 0.4)),),
+    "\u0301": (((0.5, -0.4), (-0.3, 0.4)),),
+    "\u0302": (((-0.6, 0.4), (0, -0.4), (0.6, 0.4)),),
+    "\u0303": (((-0.7, 0.3), (-0.3, -0.2), (0.3, 0.2), (0.7, -0.3)),),
+    "\u0304": (((-0.6, 0), (0.6, 0)),),
+    "\u0307": (((0, 0), (0, 0)),),
+    "\u0308": (((-0.5, 0), (-0.5, 0)), ((0.5, 0), (0.5, 0))),
+    "\u030a": (((-0.4, 0), (0, -0.5), (0.4, 0), (0, 0.5), (-0.4, 0)),),
+    "\u030c": (((-0.6, -0.4), (0, 0.4), (0.6, -0.4)),),
+    "\u0327": (((0, -0.5), (0.2, 0), (-0.3, 0.5)),),
+}
+"""Combining character -> lines around its middle, in half widths of a cell; y goes downwards."""
+BELOW: Final = frozenset("\u0327")
+ACCENT_ROOM: Final = 0.2
+"""From a letter to the middle of its accent, in widths of a cell."""
+
+
+def letter(character: str, size: Size) -> Coverage:
+    """Return a character in the middle of a cell; one that is blank or has no shape gives nothing."""
+    if unicodedata.category(character) in ("Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"):
+        return nothing(size)
+    if unicodedata.decomposition(character).startswith("<wide>"):
+        character = unicodedata.normalize("NFKC", character)
+    base, *accents = unicodedata.normalize("NFD", character)
+    if not _known(base, _points(size)) or not ACCENTS.keys() >= set(accents):
+        return unknown(size)
+    cell = _letter(base, size)
+    for accent in accents:
+        cell = np.maximum(cell, _accent(accent, cell, size))
+    return cell
+
+
+def unknown(size: Size) -> Coverage:
+    """Return the box for what cannot be shown."""
+    width, height = size
+    left, top, right, bottom = 1.5, height * 0.2 + 0.5, width - 1.5, height * 0.8 - 0.5
+    return stroke(size, ((left, top), (right, top), (right, bottom), (left, bottom), (left, top)), 1)
+
+
+def _points(size: Size) -> int:
+    """Return the size of the font for a cell: its figures fill it, and what hangs below the line is inside."""
+    return max(int(min(size[0] * 1.6, size[1] * 0.8)), 1)
+
+
+@lru_cache(maxsize=8)
+def _font(points: int) -> FreeTypeFont | ImageFont:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(points)
+
+
+@lru_cache(maxsize=4096)
+def _known(character: str, points: int) -> bool:
+    font = _font(points)
+    return bytes(font.getmask(character)) != bytes(font.getmask(NO_CHARACTER))
+
+
+def _letter(character: str, size: Size) -> Coverage:
+    """Return a letter; one that is wider than the cell is made narrower, so that a gap of a pixel stays."""
+    from PIL import Image, ImageDraw
+
+    width, height = size
+    points = _points(size)
+    sheet = Image.new("L", (4 * points, height))
+    line = (height + round(0.5 * points)) // 2 + 1
+    ImageDraw.Draw(sheet).text((points, line), character, 255, _font(points), anchor="ls")
+    inked = sheet.getbbox()
+    if inked is None:
+        return nothing(size)
+    ink = sheet.crop((inked[0], 0, inked[2], height))
+    if ink.width >= width:
+        ink = ink.resize((max(width - 1, 1), height), Image.Resampling.BOX)
+    cell = nothing(size)
+    left = (width - ink.width + 1) // 2
+    cell[:, left : left + ink.width] = np.asarray(ink, np.float32) / 255
+    return cell
+
+
+def _accent(accent: str, letter: Coverage, size: Size) -> Coverage:
+    rows = np.flatnonzero(letter.any(axis=1))
+    room, unit = ACCENT_ROOM * size[0], size[0] / 2
+    y = rows[-1] + room if accent in BELOW else rows[0] - room
+    moved = [[(unit + dx * unit, y + dy * unit * 0.8) for dx, dy in path] for path in ACCENTS[accent]]
+    parts = [
+        disc(size, path[0], 1) if path[0] == path[-1] and len(path) == 2 else stroke(size, path, 1.2) for path in moved
+    ]
+    return np.maximum.reduce(parts)
