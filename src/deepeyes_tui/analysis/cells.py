@@ -66,20 +66,22 @@ def closest(points: Floats, centres: Floats) -> Ints:
     return np.concatenate(in_chunks(home, len(points), 4096))
 
 
-def search_all(points: Floats, count: int, progress: Progress | None = None) -> Ints:
-    """The `count` nearest others of every point (N, count), every pair measured."""
+def search_all(points: Floats, count: int, progress: Progress | None = None, *, rows: Ints | None = None) -> Ints:
+    """The `count` nearest others of every point (N, count), or of some `rows` (n,), every pair measured."""
     norms = np.square(points).sum(axis=1)
     ids = np.arange(len(points), dtype=np.int32)
-    rows = max(16, min(256, BLOCK // len(points)))
+    rows = ids if rows is None else rows
+    at_once = max(16, min(256, BLOCK // len(points)))
     turned = np.ascontiguousarray(points.T)
 
     def block(first: int, last: int) -> Ints:
         found = np.empty((last - first, count), np.int32)
-        keep_nearest((-2 * points[first:last]) @ turned, norms, ids, ids[first:last], found)
-        report(progress, "neighbours", last / len(points))
+        own = rows[first:last]
+        keep_nearest((-2 * points[own]) @ turned, norms, ids, own, found)
+        report(progress, "neighbours", last / len(rows))
         return found
 
-    return np.concatenate(in_chunks(block, len(points), rows))
+    return np.concatenate(in_chunks(block, len(rows), at_once))
 
 
 def search_cells(points: Floats, starts: Longs, beside: Ints, count: int, progress: Progress | None = None) -> Ints:

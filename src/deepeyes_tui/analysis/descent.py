@@ -8,7 +8,7 @@ from deepeyes_tui.analysis.compiled import in_chunks
 from deepeyes_tui.analysis.graph import Csr, Floats, Ints
 from deepeyes_tui.analysis.nearest import one_round
 
-BREADTH = 16
+BREADTH = 20
 _ROWS = 2048
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from deepeyes_tui.analysis.compiled import in_chunks
 from deepeyes_tui.analysis.graph import Csr, Floats, Ints
 from deepeyes_tui.analysis.nearest import keep_nearest
+from deepeyes_tui.analysis.pca import orthonormal
 from deepeyes_tui.analysis.procrustes import align
 from deepeyes_tui.analysis.transitions import point_transitions
 from deepeyes_tui.analysis.tsne import Callback, checked_start, embed_graph
@@ -89,11 +90,11 @@ def scaled(distances: Floats, *, seed: int = 0) -> Floats:
     gram = np.square(distances)
     means = gram.mean(axis=0, dtype=np.float64).astype(np.float32)
     gram -= means
-    gram -= means[:, None] - means.mean()
+    gram -= (means - means.mean())[:, None]
     gram *= np.float32(-0.5)
     axes = np.random.default_rng(seed).standard_normal((count, min(count, 6)), dtype=np.float32)
     for _ in range(_ROUNDS):
-        axes = np.linalg.qr(gram @ axes)[0]
+        axes = orthonormal(gram @ axes)
     values, turn = np.linalg.eigh(axes.T @ (gram @ axes))
     places = np.zeros((count, 2), np.float32)
     for axis, at in enumerate(np.argsort(-values, kind="stable")[:2]):

@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepeyes_tui.analysis.compiled import kernel, summing_kernel
 from deepeyes_tui.analysis.graph import Floats, Ints, Longs
+
+Unsigned = NDArray[np.uint32]
 
 _SMALLEST_GAIN = np.float32(0.01)
 
 
 @kernel
-def upper(
+def both_ways(
     indptr: Longs, indices: Ints, data: Floats, back_indptr: Longs, back_indices: Ints, back_data: Floats
 ) -> tuple[Longs, Ints, Floats]:
-    """The entries of T + T^T above the diagonal."""
+    """T + T^T."""
     count = len(indptr) - 1
     starts = np.zeros(count + 1, np.int64)
     found = np.empty(2 * len(indices), np.int32)
     values = np.empty(2 * len(indices), np.float32)
-    place = np.full(count, -1, np.int64)
+    place = np.full(count, -1, np.int64)  # where in the output a column of the current row is
     end = 0
     for row in range(count):
         start = end
         for entry in range(indptr[row], indptr[row + 1]):
-            if indices[entry] > row:
-                place[indices[entry]] = end
-                found[end] = indices[entry]
-                values[end] = data[entry]
-                end += 1
+            place[indices[entry]] = end
+            found[end] = indices[entry]
+            values[end] = data[entry]
+            end += 1
         for entry in range(back_indptr[row], back_indptr[row + 1]):
             column = back_indices[entry]
-            if column > row and place[column] >= start:
+            if place[column] >= start:
                 values[place[column]] += back_data[entry]
-            elif column > row:
+            else:
                 found[end] = column
                 values[end] = back_data[entry]
                 end += 1
@@ -64,28 +66,34 @@ def repel(x: Floats, y: Floats, force_x: Floats, force_y: Floats) -> float:
 
 @summing_kernel
 def attract(
-    indptr: Longs, indices: Ints, p: Floats, x: Floats, y: Floats, scale: np.float32, force_x: Floats, force_y: Floats
+    indptr: Longs,
+    indices: Unsigned,
+    p: Floats,
+    x: Floats,
+    y: Floats,
+    scale: np.float32,
+    force_x: Floats,
+    force_y: Floats,
 ) -> None:
-    """Make the gradient of what `repel` left: `4 (scale sum_j p_ij q_ij (y_i - y_j) - force)`; P above its diagonal."""
+    """Add `scale sum_j p_ij q_ij (y_i - y_j)` of every point; unsigned indices let several be fetched at once."""
     for i in range(len(x)):
+        columns, shares = indices[indptr[i] : indptr[i + 1]], p[indptr[i] : indptr[i + 1]]
         sum_x, sum_y = np.float32(0.0), np.float32(0.0)
-        for entry in range(indptr[i], indptr[i + 1]):
-            j = indices[entry]
-            dx = x[i] - x[j]
-            dy = y[i] - y[j]
-            pull = scale * p[entry] / (np.float32(1.0) + dx * dx + dy * dy)
+        xi, yi = x[i], y[i]
+        for entry in range(len(columns)):
+            dx = xi - x[columns[entry]]
+            dy = yi - y[columns[entry]]
+            pull = shares[entry] / (np.float32(1.0) + dx * dx + dy * dy)
             sum_x += pull * dx
             sum_y += pull * dy
-            force_x[j] -= pull * dx
-            force_y[j] -= pull * dy
-        force_x[i] += sum_x
-        force_y[i] += sum_y
+        force_x[i] += scale * sum_x
+        force_y[i] += scale * sum_y
 
 
 @summing_kernel
 def descend(
     indptr: Longs,
-    indices: Ints,
+    indices: Unsigned,
     p: Floats,
     places: Floats,
     velocity: Floats,
@@ -96,7 +104,10 @@ def descend(
     eta: np.float32,
     steps: int,
 ) -> None:
-    """Gradient descent with momentum and gains (Jacobs 1988), kept centred; all of shape (2, n)."""
+    """Steps against the gradient `4 sum_j (p_ij - q_ij / Z) q_ij (y_i - y_j)`, with momentum and gains (Jacobs 1988).
+
+    Arrays are (2, n) and are written to; the places stay centred.
+    """
     count = places.shape[1]
     for _ in range(steps):
         total = repel(places[0], places[1], force[0], force[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -56,18 +58,20 @@ def from_neighbors(
     scales: int,
     metric: str,
     seed: int,
-    kept: Longs | None = None,
+    kept: Sequence[Longs] = (),
     progress: Progress | None = None,
 ) -> Hierarchy:
-    """The hierarchy on known neighbours (N, k) and squared distances; points in `kept` count double as landmarks."""
+    """The hierarchy on known neighbours (N, k) and squared distances;
+    points in `kept[s]` count double as landmarks of scale s."""
     count = len(points)
     everyone = np.arange(count, dtype=np.int64)
     transitions = point_transitions(indices, squares)
     levels = [Scale(everyone, np.ones(count), transitions, everyone, None)]
     while len(levels) < scales and round(SHARE * len(levels[-1].landmarks)) >= LEAST:
-        share = 0.6 + 0.4 * (len(levels) - 1) / (scales - 1)
-        report(progress, f"scale {len(levels)}", share)
-        levels.append(next_scale(levels[-1], points, kept, seed + len(levels)))
+        number = len(levels)
+        report(progress, f"scale {number}", 0.6 + 0.4 * (number - 1) / (scales - 1))
+        before = kept[number] if number < len(kept) else None
+        levels.append(next_scale(levels[-1], points, before, seed + number))
     report(progress, "hierarchy", 1.0)
     return Hierarchy(points, indices, levels, metric, seed)
 

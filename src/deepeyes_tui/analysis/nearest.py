@@ -41,6 +41,17 @@ def _sift(values: Floats, ids: Ints, size: int, value: np.float32, number: int) 
 
 
 @kernel
+def _offer(
+    line: Floats, norms: Floats, ids: Ints, own: int, first: int, last: int, values: Floats, numbers: Ints
+) -> None:
+    """Candidates first..last, to a heap of the nearest."""
+    for candidate in range(first, last):
+        value = line[candidate] + norms[candidate]
+        if value < values[0] and ids[candidate] != own:
+            _sift(values, numbers, len(values), value, ids[candidate])
+
+
+@kernel
 def keep_nearest(products: Floats, norms: Floats, ids: Ints, own: Ints, found: Ints) -> None:
     """The nearest candidates of each row, nearest first, itself left out: `found` (rows, K), -1 where there are fewer.
 
@@ -54,18 +65,15 @@ def keep_nearest(products: Floats, norms: Floats, ids: Ints, own: Ints, found: I
         values[:] = np.inf
         numbers[:] = -1
         line = products[row]
-        for start in range(0, count, _STEP):
-            stop = min(start + _STEP, count)
+        whole = count - count % _STEP
+        for start in range(0, whole, _STEP):
             limit = values[0]
-            nearer = 0
-            for candidate in range(start, stop):
-                nearer += line[candidate] + norms[candidate] < limit
-            if nearer == 0:
-                continue
-            for candidate in range(start, stop):
-                value = line[candidate] + norms[candidate]
-                if value < values[0] and ids[candidate] != own[row]:
-                    _sift(values, numbers, room, value, ids[candidate])
+            nearer = np.int32(0)
+            for step in range(_STEP):
+                nearer += np.int32(line[start + step] + norms[start + step] < limit)
+            if nearer:
+                _offer(line, norms, ids, own[row], start, start + _STEP, values, numbers)
+        _offer(line, norms, ids, own[row], whole, count, values, numbers)
         for size in range(room - 1, -1, -1):
             found[row, size] = numbers[0]
             _sift(values, numbers, size, values[size], numbers[size])

@@ -16,12 +16,12 @@ from deepeyes_tui.analysis.pca import projected
 from deepeyes_tui.analysis.points import checked_points, power_of_two
 from deepeyes_tui.analysis.progress import Progress, part_of, report
 
-PAIRWISE = 16_384
+PAIRWISE = 5000
 """Up to so many points every pair is measured."""
 PROJECTED_FROM, PROJECTED_TO = 128, 50
 """Points of so many dimensions are searched along so many principal axes."""
-CELL = 256
-BESIDE = 18
+CELL, BESIDE = 128, 24
+"""Points of a cell, and the cells that are looked through for it."""
 _ROWS = 512
 
 
@@ -65,7 +65,7 @@ def _by_cells(space: Floats, k: int, room: int, seed: int, progress: Progress | 
     cells = partition(space, -(-len(space) // CELL), seed=seed)
     near = np.ascontiguousarray(space[cells.order])
     beside = nearest_cells(cells.centres, BESIDE)
-    found = search_cells(near, cells.starts, beside, k, progress)
+    found = search_cells(near, cells.starts, beside, max(8, 2 * k // 3), progress)
     found = refine_neighbors(near, found, room=room)
     return cells.order, np.where(found < 0, -1, cells.order[found])
 

@@ -23,11 +23,23 @@ def principal_axes(points: Floats, count: int, *, seed: int = 0) -> tuple[Floats
     mean = sample.mean(axis=0)
     sample = sample - mean
     width = min(count + EXTRA, points.shape[1])
-    axes = np.random.default_rng(seed).standard_normal((points.shape[1], width), dtype=np.float32)
+    axes = orthonormal(np.random.default_rng(seed).standard_normal((points.shape[1], width), dtype=np.float32))
     for _ in range(ROUNDS):
-        axes = np.linalg.qr(sample.T @ (sample @ axes))[0]
-    _, _, turned = np.linalg.svd(np.linalg.qr(sample @ axes)[1])
-    return mean, np.ascontiguousarray((axes @ turned.T)[:, :count])
+        axes = orthonormal(sample.T @ (sample @ axes))
+    spread = (sample @ axes).astype(np.float64)
+    _, turn = np.linalg.eigh(spread.T @ spread)
+    return mean, np.ascontiguousarray(axes @ turn[:, : -count - 1 : -1].astype(np.float32))
+
+
+def orthonormal(columns: Floats) -> Floats:
+    """Orthonormal columns of the same span, by the eigenvectors of their products; zero where the span has less."""
+    wide = columns.astype(np.float64)
+    wide /= float(np.abs(wide).max()) or 1.0
+    strength, turn = np.linalg.eigh(wide.T @ wide)
+    usable = strength > strength[-1] * 1e-13
+    scale = np.where(usable, 1.0 / np.sqrt(np.where(usable, strength, 1.0)), 0.0)
+    basis: Floats = (wide @ (turn * scale)).astype(np.float32)
+    return basis
 
 
 def projected(points: Floats, count: int, *, seed: int = 0) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deepeyes_tui.analysis.drilling import first_places
-from deepeyes_tui.analysis.gradient import descend, upper
+from deepeyes_tui.analysis.gradient import both_ways, descend
 from deepeyes_tui.analysis.graph import Csr, Floats
 from deepeyes_tui.analysis.neighbors import nearest_neighbors
 from deepeyes_tui.analysis.points import checked_points
@@ -46,14 +46,13 @@ WARM = Schedule(exaggeration=1.0, exaggerated=0.0)
 
 
 def symmetric(transitions: Csr) -> Csr:
-    """P above its diagonal: `(T + T^T) / 2L` of a square T, scaled so that the whole P sums to 1."""
+    """P of a square T: `(T + T^T) / 2L`, scaled so that all of it sums to 1."""
     back = transitions.transposed()
-    joined = Csr(
-        *upper(transitions.indptr, transitions.indices, transitions.data, back.indptr, back.indices, back.data), 0
+    indptr, indices, data = both_ways(
+        transitions.indptr, transitions.indices, transitions.data, back.indptr, back.indices, back.data
     )
-    total = 2.0 * float(joined.data.sum(dtype=np.float64))
-    data = (joined.data / (total or 1.0)).astype(np.float32)
-    return Csr(joined.indptr, joined.indices, data, transitions.columns)
+    total = float(data.sum(dtype=np.float64)) or 1.0
+    return Csr(indptr, indices, (data / total).astype(np.float32), transitions.columns)
 
 
 def embed_points(
@@ -170,7 +169,7 @@ class _Descent:
         eta = min(LONGEST_STEP, max(SHORTEST_STEP, self.places.shape[1] / 4))
         p = self.joint
         descend(
-            p.indptr, p.indices, p.data, self.places, self.velocity, self.gains, self.force,
+            p.indptr, p.indices.view(np.uint32), p.data, self.places, self.velocity, self.gains, self.force,
             np.float32(exaggeration), np.float32(momentum), np.float32(eta), steps,
         )  # fmt: skip
 

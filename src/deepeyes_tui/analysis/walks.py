@@ -14,6 +14,7 @@ LONGEST = 200
 _ROWS = 2048
 _32 = np.uint64(32)
 _LOW_24 = np.uint64(0xFFFFFF)
+_WHOLE = np.int32(1 << 24)
 
 
 def visits(backward: Csr) -> Floats:
@@ -50,19 +51,18 @@ def influence(transitions: Csr, landmarks: Longs, goals: Ints, *, seed: int) -> 
     number = np.full(transitions.columns, -1, np.int32)
     number[landmarks] = np.arange(len(landmarks), dtype=np.int32)
     indptr, indices = transitions.indptr, transitions.indices
-    keep, other = np.empty(len(indices), np.float32), np.empty(len(indices), np.int32)
+    table = np.empty((len(indices), 3), np.int32)
 
     def tables(first: int, last: int) -> None:
-        _fill_tables(indptr, transitions.data, first, last, keep, other)
+        _fill_table(indptr, indices, transitions.data, number, first, last, table)
 
     def rows(first: int, last: int) -> tuple[Ints, Ints, Floats]:
-        found: tuple[Ints, Ints, Floats] = _walk(
-            indptr, indices, keep, other, number, goals, len(landmarks), seed, first, last
-        )
+        found: tuple[Ints, Ints, Floats] = _walk(indptr, table, number[goals[first:last]], seed, first, last, count)
         return found
 
+    count = len(landmarks)
     in_chunks(tables, transitions.columns, 4 * _ROWS)
-    return stacked(in_chunks(rows, transitions.columns, _ROWS), len(landmarks))
+    return stacked(in_chunks(rows, transitions.columns, _ROWS), count)
 
 
 @summing_kernel
@@ -102,8 +102,11 @@ def _cover(indptr: Longs, indices: Ints, ranked: Ints, count: int) -> Ints:
 
 
 @kernel
-def _fill_tables(indptr: Longs, data: Floats, first: int, last: int, keep: Floats, other: Ints) -> None:
-    """Alias tables of rows first..last, for drawing an entry in constant time (Walker 1977; Vose 1991)."""
+def _fill_table(indptr: Longs, indices: Ints, data: Floats, number: Ints, first: int, last: int, table: Ints) -> None:
+    """Alias tables of rows first..last, for drawing an entry in constant time (Walker 1977; Vose 1991).
+
+    For every entry the share, of 2^24, that keeps it, where it leads, and where its alias leads: -1 - n to landmark n.
+    """
     longest = 0
     for row in range(first, last):
         longest = max(longest, indptr[row + 1] - indptr[row])
@@ -114,9 +117,11 @@ def _fill_tables(indptr: Longs, data: Floats, first: int, last: int, keep: Float
         start, count = indptr[row], indptr[row + 1] - indptr[row]
         poor_count, rich_count = 0, 0
         for column in range(count):
+            goal = indices[start + column]
+            table[start + column, 0] = _WHOLE
+            table[start + column, 1] = goal if number[goal] < 0 else -1 - number[goal]
+            table[start + column, 2] = table[start + column, 1]
             scaled[column] = data[start + column] * count
-            keep[start + column] = 1.0
-            other[start + column] = column
             if scaled[column] < 1.0:
                 poor[poor_count] = column
                 poor_count += 1
@@ -126,8 +131,8 @@ def _fill_tables(indptr: Longs, data: Floats, first: int, last: int, keep: Float
         while poor_count > 0 and rich_count > 0:
             poor_count -= 1
             small, large = poor[poor_count], rich[rich_count - 1]
-            keep[start + small] = scaled[small]
-            other[start + small] = large
+            table[start + small, 0] = np.int32(scaled[small] * _WHOLE)
+            table[start + small, 2] = table[start + large, 1]
             scaled[large] -= np.float32(1.0) - scaled[small]
             if scaled[large] < 1.0:
                 rich_count -= 1
@@ -136,64 +141,53 @@ def _fill_tables(indptr: Longs, data: Floats, first: int, last: int, keep: Float
 
 
 @kernel
-def _arrival(
-    indptr: Longs, indices: Ints, keep: Floats, other: Ints, number: Ints, start: int, state: np.uint64
-) -> tuple[int, np.uint64]:
-    """The first landmark on a walk from `start`, -1 for none, and the random state after it."""
-    at = start
-    for _ in range(LONGEST):
-        state = advanced(state)
-        bits = mixed(state)
-        begin = indptr[at]
-        count = np.uint64(indptr[at + 1] - begin)
-        column = np.int64(((bits >> _32) * count) >> _32)
-        if np.float32(bits & _LOW_24) * np.float32(2.0**-24) >= keep[begin + column]:
-            column = np.int64(other[begin + column])
-        at = indices[begin + column]
-        if number[at] >= 0:
-            return number[at], state
-    return -1, state
-
-
-@kernel
 def _walk(
-    indptr: Longs,
-    indices: Ints,
-    keep: Floats,
-    other: Ints,
-    number: Ints,
-    goals: Ints,
-    landmarks: int,
-    seed: int,
-    first: int,
-    last: int,
+    indptr: Longs, table: Ints, goals: Ints, seed: int, first: int, last: int, landmarks: int
 ) -> tuple[Ints, Ints, Floats]:
-    """Rows first..last of the areas of influence: entries of each, landmarks, shares."""
+    """Rows first..last of the areas of influence: entries of each, landmarks, shares.
+
+    All walks of a point take each step together, so that their memory is fetched together.
+    """
     counts = np.zeros(last - first, np.int32)
     found = np.empty((last - first) * WALKS, np.int32)
     shares = np.empty((last - first) * WALKS, np.float32)
     place = np.full(landmarks, -1, np.int64)
+    at = np.empty(WALKS, np.int32)
     end = 0
     for row in range(first, last):
-        begin, arrived = end, 0
+        begin = end
         state = seeded(seed, row)
-        for _ in range(WALKS):
-            landmark, state = _arrival(indptr, indices, keep, other, number, row, state)
-            if landmark < 0:
-                continue
-            arrived += 1
-            if place[landmark] < begin:
-                place[landmark] = end
-                found[end] = landmark
-                shares[end] = 0.0
-                end += 1
-            shares[place[landmark]] += 1.0
-        if arrived == 0:
-            found[end] = number[goals[row]]
+        at[:] = row
+        under_way = WALKS
+        for _ in range(LONGEST):
+            left = 0
+            for walk in range(under_way):
+                state = advanced(state)
+                bits = mixed(state)
+                start = indptr[at[walk]]
+                count = np.uint64(indptr[at[walk] + 1] - start)
+                entry = start + np.int64(((bits >> _32) * count) >> _32)
+                goal = table[entry, 1] if np.int32(bits & _LOW_24) < table[entry, 0] else table[entry, 2]
+                if goal >= 0:
+                    at[left] = goal
+                    left += 1
+                    continue
+                landmark = -1 - goal
+                if place[landmark] < begin:
+                    place[landmark] = end
+                    found[end] = landmark
+                    shares[end] = 0.0
+                    end += 1
+                shares[place[landmark]] += 1.0
+            under_way = left
+            if under_way == 0:
+                break
+        if under_way == WALKS:
+            found[end] = goals[row - first]
             shares[end] = 1.0
             end += 1
-            arrived = 1
+            under_way = WALKS - 1
         for entry in range(begin, end):
-            shares[entry] /= arrived
+            shares[entry] /= WALKS - under_way
         counts[row - first] = end - begin
     return counts, found[:end].copy(), shares[:end].copy()
