@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -30,6 +33,7 @@ def main() -> None:
     if options.job:
         print(json.dumps(job(*options.job)))
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no job is left behind
     with tempfile.TemporaryDirectory() as folder:
         rounds = 1 if options.quick else options.rounds
         report(Bench(Path(folder), options.data, options.quick, rounds), options.lines)
@@ -42,7 +46,8 @@ def job(name: str, arguments: str) -> dict[str, object]:
 
 
 def report(bench: Bench, lines: list[str]) -> None:
-    print(f"{platform.processor() or platform.machine()}, {CORES} cores, {bench.rounds} rounds, digits {bench.sizes}\n")
+    machine = f"{platform.processor() or platform.machine()}, {CORES} cores, load {os.getloadavg()[0]:.1f} before"
+    print(f"{machine}, {bench.rounds} rounds, digits {bench.sizes}\n")
     print("| | must | measured | beside | ratio | met |\n| --- | --- | --- | --- | --- | --- |")
     for name in lines:
         for row in LINES[name](bench):

@@ -79,9 +79,11 @@ def run(job: Job) -> dict[str, Any]:
     try:
         out, err = process.communicate(timeout=job.limit)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
         raise RuntimeError(f"over {job.limit:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     if process.returncode:
         raise RuntimeError((err.strip().splitlines() or [f"ended with {process.returncode}"])[-1][:80])
     return json.loads(out.splitlines()[-1]) | {"wall": time.time() - started}
