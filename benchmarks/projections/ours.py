@@ -119,9 +119,9 @@ def our_drill_in(data: str, wanted: int, **_: object) -> Numbers:
 
 def our_refresh(data: str, **_: object) -> Numbers:
     """After a fifth of the instances was replaced and the others have moved by a twentieth."""
-    from deepeyes_tui.analysis.refresh import carry_positions, refresh
-
+    from deepeyes_tui.analysis.carry import carry_positions
     from deepeyes_tui.analysis.hierarchy import build_hierarchy
+    from deepeyes_tui.analysis.refresh import refresh
 
     warm_up()
     points, _ = load(data)
