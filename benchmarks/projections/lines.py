@@ -136,7 +136,7 @@ def first_picture(bench: Bench) -> list[Row]:
 def refresh(bench: Bench) -> list[Row]:
     with_new = [24000] if not bench.quick and write_digits(bench.folder, bench.source, [24000]) else bench.sizes[:1]
     ours = bench.alone("our_refresh", data=bench.path(f"mnist{with_new[0]}"))
-    note = f"; {ours['stayed']:.0%} stayed, with 50 iterations {ours['all']:.2f} s" if ours else ""
+    note = f"; {ours['stayed']:.0%} of the landmarks stayed, with 50 iterations {ours['all']:.2f} s" if ours else ""
     count = f"{ours['count']:.0f}" if ours else ""
     return [at_most(f"refresh of {count} x 128, warm", ours, "refresh", 0.8, note=note)]
 

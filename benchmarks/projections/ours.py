@@ -139,7 +139,8 @@ def our_refresh(data: str, **_: object) -> Numbers:
     built = time.perf_counter()
     begin = carry_positions(old, places, ids, new, new_ids)
     shown = new.embed(top, 50, start=begin)
-    kept = np.isin(new_ids[new.scales[top].landmarks], ids[old.scales[top].landmarks]).mean()
+    before = old.scales[top].landmarks
+    kept = np.isin(before[before >= count // 5], new_ids[new.scales[top].landmarks]).mean()
     return {
         "refresh": built - start,
         "all": time.perf_counter() - start,

@@ -28,7 +28,7 @@ class Job:
 
     name: str
     arguments: dict[str, Any]
-    limit: float = 300
+    limit: float = 600
     environment: dict[str, str] = field(default_factory=dict)
 
 
