@@ -59,7 +59,4 @@ def _glyph(code: int, size: Size, bold: bool) -> Coverage:
     for codes, draw in ((BRAILLE, braille), (BLOCKS, block), (LINES, line), (SYMBOLS, symbol)):
         if code in codes:
             return draw(code, size)
-    cell = letter(chr(code), size)
-    if bold:
-        cell[:, 1:] = np.maximum(cell[:, 1:], cell[:, :-1].copy())
-    return cell
+    return letter(chr(code), size, bold)

@@ -11,8 +11,15 @@ import numpy as np
 from deepeyes_tui.app.cell_ink import Coverage, Point, Size, disc, nothing, stroke
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
+BASELINE: Final = 0.3125
+"""From the middle of the cell to the line that letters stand on, in sizes of the font."""
+SHARPER: Final = 6
+"""How many times larger a letter is drawn that is then made narrower."""
+NARROW, NARROW_BOLD = 1, 4
+"""What such a letter's lines gain on each side before, so that they are not thinner than others."""
 NO_CHARACTER: Final = "\U0010ffff"
 """Stands for nothing in any font: it gives the font's sign of what it lacks."""
 ACCENTS: Final[dict[str, tuple[tuple[Point, ...], ...]]] = {
@@ -33,8 +40,8 @@ ACCENT_ROOM: Final = 0.2
 """From a letter to the middle of its accent, in widths of a cell."""
 
 
-def letter(character: str, size: Size) -> Coverage:
-    """Return a character in the middle of a cell; one that is blank or has no shape gives nothing."""
+def letter(character: str, size: Size, bold: bool = False) -> Coverage:
+    """Return a character in the middle of a cell; nothing for one that is blank or has no shape of its own."""
     if unicodedata.category(character) in ("Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"):
         return nothing(size)
     if unicodedata.decomposition(character).startswith("<wide>"):
@@ -42,7 +49,7 @@ def letter(character: str, size: Size) -> Coverage:
     base, *accents = unicodedata.normalize("NFD", character)
     if not _known(base, _points(size)) or not ACCENTS.keys() >= set(accents):
         return unknown(size)
-    cell = _letter(base, size)
+    cell = _letter(base, size, bold)
     for accent in accents:
         cell = np.maximum(cell, _accent(accent, cell, size))
     return cell
@@ -73,25 +80,33 @@ def _known(character: str, points: int) -> bool:
     return bytes(font.getmask(character)) != bytes(font.getmask(NO_CHARACTER))
 
 
-def _letter(character: str, size: Size) -> Coverage:
+def _letter(character: str, size: Size, bold: bool) -> Coverage:
     """Return a letter; one that is wider than the cell is made narrower, so that a gap of a pixel stays."""
-    from PIL import Image, ImageDraw
+    from PIL.Image import Resampling
 
     width, height = size
-    points = _points(size)
-    sheet = Image.new("L", (4 * points, height))
-    line = (height + round(0.5 * points)) // 2 + 1
-    ImageDraw.Draw(sheet).text((points, line), character, 255, _font(points), anchor="ls")
-    inked = sheet.getbbox()
-    if inked is None:
-        return nothing(size)
-    ink = sheet.crop((inked[0], 0, inked[2], height))
-    if ink.width >= width:
-        ink = ink.resize((max(width - 1, 1), height), Image.Resampling.BOX)
-    cell = nothing(size)
-    left = (width - ink.width + 1) // 2
+    ink = _sheet(character, size)
+    narrow = ink.width >= width
+    if narrow:
+        large = _sheet(character, (SHARPER * width, SHARPER * height), NARROW_BOLD if bold else NARROW)
+        ink = large.resize((width - 1, height), resample=Resampling.BOX)
+    cell, left = nothing(size), (width - ink.width + 1) // 2
     cell[:, left : left + ink.width] = np.asarray(ink, np.float32) / 255
+    if bold and not narrow:
+        cell[:, 1:] = np.maximum(cell[:, 1:], cell[:, :-1].copy())
     return cell
+
+
+def _sheet(character: str, size: Size, outline: int = 0) -> Image:
+    """Return a letter as high as its cell and as wide as its ink; `outline` makes its lines wider on each side."""
+    from PIL import Image, ImageDraw
+
+    points, height = _points(size), size[1]
+    sheet = Image.new("L", (4 * points, height))
+    start = points, height / 2 + points * BASELINE
+    ImageDraw.Draw(sheet).text(start, character, 255, _font(points), anchor="ls", stroke_width=outline)
+    inked = sheet.getbbox() or (0, 0, 1, 0)
+    return sheet.crop((inked[0], 0, inked[2], height))
 
 
 def _accent(accent: str, letter: Coverage, size: Size) -> Coverage:
