@@ -18,7 +18,11 @@ Progress = Callable[[str, float], bool]
 
 DIRECT_UP_TO = 2000
 """Instances that are laid out without a hierarchy."""
-SCALES = 3
+SHOWN = 1000
+"""Points of the coarsest level at most: more than that is not seen in a terminal."""
+KEPT = 0.2
+"""Of a scale's points, those that are landmarks of the next."""
+MOST_SCALES = 5
 COLD, WARM = 1000, 200
 """Iterations of a layout from nothing, and of one that starts from places that are about right."""
 
@@ -48,7 +52,12 @@ def top_level(patches: NDArray[np.float32], progress: Progress, seed: int = 0) -
     """Return the coarsest level over instances with `patches (S, D)`. Raises Stopped when `progress` says so."""
     if len(patches) <= DIRECT_UP_TO:
         return _flat(patches, seed)
-    return _whole(build_hierarchy(patches, scales=SCALES, seed=seed, progress=progress))
+    return _whole(build_hierarchy(patches, scales=scales_for(len(patches)), seed=seed, progress=progress))
+
+
+def scales_for(count: int) -> int:
+    """Return how many scales it takes until no more than `SHOWN` points are left."""
+    return next((s for s in range(1, MOST_SCALES) if count * KEPT ** (s - 1) <= SHOWN), MOST_SCALES)
 
 
 def _flat(patches: NDArray[np.float32], seed: int) -> Level:

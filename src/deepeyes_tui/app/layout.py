@@ -105,7 +105,7 @@ def _everything(body: Box, layers: int) -> Boxes:
 def _four_maps(body: Box, focus: PaneName) -> Boxes:
     """Lay out the linked views: what the instances are at the left, what the filters are at the right."""
     left, right = _columns(body, 0.58)
-    upper, lower = _split(left, round(left.height * 0.62))
+    upper, lower = _split(left, round(left.height * 0.54))
     top, bottom = _split(right, round(right.height * 0.52))
     fourth = focus if focus in (PaneName.LAYERS, PaneName.LAYER) else PaneName.FILTERS
     return {

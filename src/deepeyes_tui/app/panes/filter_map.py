@@ -57,7 +57,7 @@ def _plot(scene: Scene, shown: FilterMap, chart: Chart) -> Canvas:
         chart.points,
         chart.view,
         ink=ink,
-        size=np.where(marked, MARKED_SIZE, sizes_of(shown.strength)),
+        size=np.where(marked, MARKED_SIZE, sizes_of(shown.strength, 1.0)),
         priority=asked.astype(np.intp) + marked,
         letter=label_letters(shown.label),
         glyphs=scene.glyphs,

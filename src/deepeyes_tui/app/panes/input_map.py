@@ -15,7 +15,7 @@ from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
 from deepeyes_tui.app.panes.map_words import busy_words, chosen_filters, instance_words, undetected_share, waiting_words
 from deepeyes_tui.app.panes.words import label_name, layer_name
 from deepeyes_tui.app.plots.canvas import Canvas
-from deepeyes_tui.app.plots.inks import LEVELS, Ink, label_inks
+from deepeyes_tui.app.plots.inks import Ink, intensity_inks, intensity_levels, label_inks
 from deepeyes_tui.app.plots.label_legend import (
     draw_intensity,
     draw_labels,
@@ -82,17 +82,17 @@ def _dots(scene: Scene, shown: InputMap, chart: Chart) -> Dots:
             return _by_label(scene, shown)
         case MapShows.ACTIVATION:
             filters = chosen_filters(scene, shown.sample.filters)
-            return _by_intensity(shown, intensity(shown.sample, filters, shown.shape.points))
+            return _by_intensity(intensity(shown.sample, filters, shown.shape.points))
         case MapShows.MAXIMUM:
             return _by_maximum(shown)
         case MapShows.TRUTH:
             return _by_truth(scene, shown, chart)
 
 
-def sizes_of(values: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Return a size from 0 to 4 for each value: the area of a point grows with it."""
+def sizes_of(values: NDArray[np.float32], top: float | None = None) -> NDArray[np.intp]:
+    """Return a size from 0 to 4 for each value: the area of a point grows with it, up to `top` (else the highest)."""
     finite = np.nan_to_num(values, nan=0.0)
-    top = float(finite.max(initial=0.0))
+    top = float(finite.max(initial=0.0)) if top is None else top
     share = finite / top if top > 0 else np.zeros(len(finite))
     return np.minimum((share * SIZES).astype(np.intp), SIZES - 1)
 
@@ -114,23 +114,21 @@ def _by_label(scene: Scene, shown: InputMap) -> Dots:
     return Dots(ink, size, asked.astype(np.intp), label_letters(labels))
 
 
-def _by_intensity(shown: InputMap, strength: NDArray[np.float32]) -> Dots:
-    level = np.minimum((strength * LEVELS).astype(np.intp), LEVELS - 1)
+def _by_intensity(strength: NDArray[np.float32]) -> Dots:
+    level = intensity_levels(strength, 1.0)
     fires = strength >= LEAST_INTENSITY
-    ink = np.where(fires, Ink.MAXIMUM + level, int(Ink.GREYED)).astype(np.uint16)
-    size = np.where(fires, np.minimum((strength * SIZES).astype(np.intp), SIZES - 1), 0)
-    return Dots(ink, size, np.where(fires, 1 + level, 0), density_letters(level))
+    ink = np.where(fires, intensity_inks(level, Ink.MAXIMUM), int(Ink.GREYED)).astype(np.uint16)
+    return Dots(ink, np.where(fires, sizes_of(strength, 1.0), 0), fires.astype(np.intp), density_letters(level))
 
 
 def _by_maximum(shown: InputMap) -> Dots:
-    maximum = shown.sample.maximum[shown.shape.points]
-    dots = _by_intensity(shown, maximum / max(float(shown.sample.maximum.max(initial=0.0)), 1e-12))
-    level = dots.priority.clip(1) - 1
-    ink = (Ink.MAXIMUM + level).astype(np.uint16)
+    maximum, top = shown.sample.maximum[shown.shape.points], float(shown.sample.maximum.max(initial=0.0))
+    level = intensity_levels(maximum, top)
+    ink = intensity_inks(level, Ink.MAXIMUM).astype(np.uint16)
     lost = shown.sample.undetected[shown.shape.points]
     ink[lost] = Ink.UNDETECTED
-    size, priority = np.where(lost, 2, dots.size), np.where(lost, LEVELS + 1, 1)
-    return Dots(ink, size, priority, np.where(lost, UNDETECTED_LETTER, density_letters(level)).astype(np.uint32))
+    letter = np.where(lost, UNDETECTED_LETTER, density_letters(level)).astype(np.uint32)
+    return Dots(ink, np.where(lost, 2, sizes_of(maximum, top)), lost.astype(np.intp), letter)
 
 
 def wrongness(shown: InputMap) -> NDArray[np.intp]:

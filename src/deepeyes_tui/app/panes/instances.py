@@ -24,7 +24,7 @@ from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.app.selection import Marks
 from deepeyes_tui.link.maps import Sample
 
-TOP = 200
+TOP = 50
 """Instances that are listed for a filter at most; all marked ones are."""
 WISH = 12
 """Pictures that are to be seen at once, the averaged one among them."""
@@ -118,12 +118,19 @@ def _row_at_cursor(scene: Scene, sample: Sample, rows: Rows) -> int:
     return int(rows[0]) if row is None else row
 
 
+def averaged(sample: Sample, rows: Rows) -> NDArray[np.uint8]:
+    """Return the mean picture of instances `(h, w, c)`, its contrast stretched to black and white."""
+    mean = sample.thumbnails[rows].mean(axis=0)
+    low, high = float(mean.min()), float(mean.max())
+    return ((mean - low) * (255 / (high - low)) if high > low else mean).astype(np.uint8)
+
+
 def _tiles(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) -> Canvas:
     layout = tiles_of(scene, width, height)
     first, last = page_of(scene, sample, rows, layout)
     here = np.flatnonzero(rows == row_of(sample, scene.selection.point))
     page = rows[first:last]
-    mean = sample.thumbnails[rows].mean(axis=0).astype(np.uint8)
+    mean = averaged(sample, rows)
     images = [mean, *sample.thumbnails[page]]
     ink = label_inks(sample.labels[page], classes_of(scene, sample.labels)).tolist()
     flags = flags_of(sample, scene.selection.chosen)
