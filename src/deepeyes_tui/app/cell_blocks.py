@@ -10,7 +10,7 @@ BRAILLE: Final = range(0x2800, 0x2900)
 BLOCKS: Final = range(0x2580, 0x25A0)
 DOTS: Final = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 """Column and row of the dot of each bit of a braille pattern (Unicode 16, chapter 21)."""
-DOT: Final = 0.37
+DOT: Final = 0.35
 """Radius of a dot, in parts of the room that it has: dots are told apart, and a full row reads as a line."""
 
 WHOLE: Final = (0.0, 0.0, 1.0, 1.0)
