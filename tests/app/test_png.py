@@ -12,16 +12,16 @@ from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
 from deepeyes_tui.app.bindings import PaneName
-from deepeyes_tui.app.cell_colors import colors_of, terminal_of
-from deepeyes_tui.app.cell_lines import LINES, arms_of, line
-from deepeyes_tui.app.cell_masks import Drawn, Part, mask_of
-from deepeyes_tui.app.cell_text import unknown
 from deepeyes_tui.app.picture import draw_picture
 from deepeyes_tui.app.plots.canvas import BLANK, CONTINUED, Canvas
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
 from deepeyes_tui.app.png import pixels_of, png_available, png_of
+from deepeyes_tui.app.png.colors import colors_of, terminal_of
+from deepeyes_tui.app.png.lines import LINES, arms_of, line
+from deepeyes_tui.app.png.masks import Drawn, Part, mask_of
+from deepeyes_tui.app.png.text import unknown
 from deepeyes_tui.app.themes import base_style
 from tests.app import synthetic, synthetic_maps
 

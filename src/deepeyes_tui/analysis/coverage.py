@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deepeyes_tui.analysis.compiled import in_chunks, kernel
+
 UNDETECTED_BELOW = 1e-6
 """Of the layer's largest activation."""
+ROWS = 1024
+"""Instances that one thread takes at a time."""
 
 
 def filter_coverage(activations: ArrayLike, share: float = 0.5) -> NDArray[np.float32]:
@@ -33,15 +37,31 @@ def instance_perplexity(activations: ArrayLike) -> NDArray[np.float32]:
 
     NaN for instances that are undetected by the measure of the largest activation given.
     """
-    a = _rectified(activations)
-    peak = float(a.max(initial=0.0))
-    seen = ~undetected(a, peak)
-    perplexity = np.full(len(a), np.nan, np.float32)
-    scaled = a[seen] / np.float32(peak if peak > 0 else 1)
-    total = scaled.sum(axis=1, dtype=np.float64)  # (S,)
-    logarithms = scaled * np.log(np.where(scaled > 0, scaled, 1))
-    perplexity[seen] = np.exp(np.log(total) - logarithms.sum(axis=1, dtype=np.float64) / total)
+    a = np.ascontiguousarray(activations, np.float32)
+    if a.ndim != 2:
+        raise ValueError(f"activations have the shape (instances, filters), not {a.shape}")
+    total, perplexity = np.zeros(len(a)), np.empty(len(a), np.float32)
+    peak = max(in_chunks(lambda first, last: _spread(a, total, perplexity, first, last), len(a), ROWS), default=0.0)
+    perplexity[total <= UNDETECTED_BELOW * peak] = np.nan
     return perplexity
+
+
+@kernel
+def _spread(
+    a: NDArray[np.float32], total: NDArray[np.float64], perplexity: NDArray[np.float32], first: int, last: int
+) -> float:
+    """Fill in the sum and the perplexity of each instance; return the largest activation."""
+    peak = 0.0
+    for row in range(first, last):
+        entropy = 0.0
+        for column in range(a.shape[1]):
+            value = float(a[row, column])
+            if 0.0 < value < np.inf:
+                total[row] += value
+                entropy -= value * np.log(value)
+                peak = max(peak, value)
+        perplexity[row] = np.exp(np.log(total[row]) + entropy / total[row])
+    return peak
 
 
 def _rectified(activations: ArrayLike) -> NDArray[np.float32]:

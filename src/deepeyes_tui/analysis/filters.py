@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepeyes_tui.analysis.association import label_association, strongest_label
 from deepeyes_tui.analysis.coverage import filter_coverage
-from deepeyes_tui.analysis.filter_map import embed_similarities
+from deepeyes_tui.analysis.filter_map import WARM_ITERATIONS, embed_similarities
 from deepeyes_tui.analysis.redundancy import effective_filters, redundant_groups, redundant_pairs
 from deepeyes_tui.analysis.similarity import weighted_jaccard
 from deepeyes_tui.link.instances import Instances
@@ -19,8 +19,11 @@ from deepeyes_tui.link.maps import PAIRS_FROM, REDUNDANT, FilterMap, frozen
 INSTANCES = 1024
 """Of the newest instances: enough for a layout, the error of a similarity is about 0.009."""
 MOST_PAIRS = 4096
+COLD = 500
+"""Iterations of a layout from nothing."""
 
 Places = NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Similarities:
@@ -68,19 +71,18 @@ def place_filters(
 ) -> FilterMap:
     """Lay out the living filters from `start (F, 2)` (NaN: no place yet), handing on each picture; stops if told to."""
     living = np.flatnonzero(~like.dead)
-    phi = like.phi[np.ix_(living, living)]
     begin = None if start is None or not np.isfinite(start[living]).all() else start[living]
-    latest = plain
+    iterations = COLD if begin is None else WARM_ITERATIONS
 
     def placed(iteration: int, places: Places) -> FilterMap:
         positions = plain.positions.copy()
         positions[living] = places
-        return replace(plain, positions=frozen(positions), iteration=iteration)
+        return replace(plain, positions=frozen(positions), iteration=iteration, iterations=iterations)
 
-    def hand_on(iteration: int, places: Places) -> bool:
-        nonlocal latest
-        latest = placed(iteration, places)
-        return watch(latest)
-
-    places = embed_similarities(phi, start=begin, callback=hand_on) if len(living) else np.zeros((0, 2), np.float32)
-    return placed(latest.iteration, places)
+    if not len(living):
+        return plain
+    phi = like.phi[np.ix_(living, living)]
+    places = embed_similarities(
+        phi, iterations=iterations, start=begin, callback=lambda iteration, at: watch(placed(iteration, at))
+    )
+    return placed(iterations, places)

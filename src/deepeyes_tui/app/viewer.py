@@ -358,8 +358,10 @@ class Viewer(PacedApp, inherit_bindings=False):
         return svg.replace("<text ", '<text xml:space="preserve" ')
 
     def _png(self) -> bytes:
-        from deepeyes_tui.app.png import png_of
+        from deepeyes_tui.app.png import png_available, png_of
 
+        if not (png_available() and self.surface.canvas.glyph.size):
+            return b""
         return png_of(self.surface.canvas, self.surface.palette, self.surface.base)
 
     def _open_palette(self) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
 
-from deepeyes_tui.link.maps import Answer, Failure, Progress, Request, Stage
+from deepeyes_tui.link.maps import Answer, Failure, Progress, Request, Stage, freeze
 
 MODULE = "deepeyes_tui.analysis"
 DEATHS = 3
@@ -107,6 +107,7 @@ class Analyst:
                 answer: Answer = connection.recv()
             except (EOFError, OSError):
                 break
+            freeze(answer)
             self._took(answer)
             self._receive(answer)
         connection.close()

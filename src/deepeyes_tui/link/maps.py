@@ -5,7 +5,7 @@ Shapes: `S` instances of a sample, `F` filters, `n` points of a map, `k` neighbo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -224,3 +224,11 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Return the array, which may not be written to any more."""
     array.flags.writeable = False
     return array
+
+
+def freeze(answer: Answer) -> None:
+    """Make all arrays of an answer read-only: those that came through a pipe can be written to."""
+    for part in fields(answer):
+        value = getattr(answer, part.name)
+        if isinstance(value, np.ndarray):
+            frozen(value)

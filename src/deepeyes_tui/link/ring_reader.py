@@ -89,7 +89,7 @@ class RingReader:
             numbers = np.arange(done - count, done)
             whole = (rows["number"] == numbers + 1) & (numbers >= begun - self.capacity)
             if whole.any():
-                return self._instances(rows[whole], done)
+                return self._instances(rows if whole.all() else rows[whole], done)
         return None
 
     def close(self) -> None:

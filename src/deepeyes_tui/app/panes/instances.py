@@ -122,7 +122,8 @@ def averaged(sample: Sample, rows: Rows) -> NDArray[np.uint8]:
     """Return the mean picture of instances `(h, w, c)`, its contrast stretched to black and white."""
     mean = sample.thumbnails[rows].mean(axis=0)
     low, high = float(mean.min()), float(mean.max())
-    return ((mean - low) * (255 / (high - low)) if high > low else mean).astype(np.uint8)
+    stretched: NDArray[np.float64] = (mean - low) * (255 / (high - low)) if high > low else mean
+    return stretched.astype(np.uint8)
 
 
 def _tiles(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) -> Canvas:

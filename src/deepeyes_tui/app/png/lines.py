@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from deepeyes_tui.app.cell_ink import Coverage, Size, nothing, rectangle, stroke
+from deepeyes_tui.app.png.ink import Coverage, Size, nothing, rectangle, stroke
 
 LINES: Final = range(0x2500, 0x2580)
 DIAGONALS: Final = {0x2571: (True, False), 0x2572: (False, True), 0x2573: (True, True)}

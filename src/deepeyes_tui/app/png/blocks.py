@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deepeyes_tui.app.cell_ink import Coverage, Size, disc, nothing, rectangle
+from deepeyes_tui.app.png.ink import Coverage, Size, disc, nothing, rectangle
 
 BRAILLE: Final = range(0x2800, 0x2900)
 BLOCKS: Final = range(0x2580, 0x25A0)

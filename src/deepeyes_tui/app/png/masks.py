@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deepeyes_tui.app.cell_blocks import BLOCKS, BRAILLE, block, braille
-from deepeyes_tui.app.cell_ink import Coverage, Size
-from deepeyes_tui.app.cell_lines import LINES, line
-from deepeyes_tui.app.cell_symbols import SYMBOLS, symbol
-from deepeyes_tui.app.cell_text import letter
+from deepeyes_tui.app.png.blocks import BLOCKS, BRAILLE, block, braille
+from deepeyes_tui.app.png.ink import Coverage, Size
+from deepeyes_tui.app.png.lines import LINES, line
+from deepeyes_tui.app.png.symbols import SYMBOLS, symbol
+from deepeyes_tui.app.png.text import letter
 
 MOST_MASKS = 8192
 UNDERLINE = 0.9

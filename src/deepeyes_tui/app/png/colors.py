@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from rich.color import Color, ColorTriplet, blend_rgb
+from rich.color import Color, blend_rgb
+from rich.color_triplet import ColorTriplet
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
@@ -26,7 +27,7 @@ SIXTEEN: Final = {
 def terminal_of(theme: Theme) -> TerminalTheme:
     """Return a terminal for a theme: a light one for `LIGHT`, a dark one for all others."""
     own = Theme.LIGHT if theme is Theme.LIGHT else Theme.DARK
-    colours = [_parts(f"#{colour}") for colour in SIXTEEN[own].split()]
+    colours: list[tuple[int, int, int]] = [_parts(f"#{colour}") for colour in SIXTEEN[own].split()]
     return TerminalTheme(_parts(GROUNDS[own]), _parts(Palette(own).color(Ink.DEFAULT)), colours[:8], colours[8:])
 
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.style import Style
 
-from deepeyes_tui.app.cell_colors import colors_of, terminal_of
-from deepeyes_tui.app.cell_ink import Size
-from deepeyes_tui.app.cell_masks import Drawn, Part, mask_of
 from deepeyes_tui.app.plots.canvas import BLANK, CONTINUED, Canvas, style_parts
 from deepeyes_tui.app.plots.palette import Palette
+from deepeyes_tui.app.png.colors import colors_of, terminal_of
+from deepeyes_tui.app.png.ink import Size
+from deepeyes_tui.app.png.masks import Drawn, Part, mask_of
 
 Pixels = NDArray[np.uint8]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from deepeyes_tui.app.cell_ink import Coverage, Point, Size, disc, nothing, polygon, ring, stroke
+from deepeyes_tui.app.png.ink import Coverage, Point, Size, disc, nothing, polygon, ring, stroke
 
 Path = tuple[Point, ...]
 
@@ -79,4 +79,5 @@ def symbol(code: int, size: Size) -> Coverage:
         parts.append(disc(size, at(0, 0), DISCS[character] * unit))
     if character in POLYGONS:
         parts.append(polygon(size, [at(*point) for point in POLYGONS[character]]))
-    return np.maximum.reduce([nothing(size), *parts])
+    together: Coverage = np.maximum.reduce([nothing(size), *parts])
+    return together

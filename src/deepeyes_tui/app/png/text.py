@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from deepeyes_tui.app.cell_ink import Coverage, Point, Size, disc, nothing, stroke
+from deepeyes_tui.app.png.ink import Coverage, Point, Size, disc, nothing, stroke
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,7 +46,7 @@ def letter(character: str, size: Size, bold: bool = False) -> Coverage:
         return nothing(size)
     if unicodedata.decomposition(character).startswith("<wide>"):
         character = unicodedata.normalize("NFKC", character)
-    base, *accents = unicodedata.normalize("NFD", character)
+    base, *accents = list(unicodedata.normalize("NFD", character))
     if not _known(base, _points(size)) or not ACCENTS.keys() >= set(accents):
         return unknown(size)
     cell = _letter(base, size, bold)
@@ -117,4 +117,5 @@ def _accent(accent: str, letter: Coverage, size: Size) -> Coverage:
     parts = [
         disc(size, path[0], 1) if path[0] == path[-1] and len(path) == 2 else stroke(size, path, 1.2) for path in moved
     ]
-    return np.maximum.reduce(parts)
+    together: Coverage = np.maximum.reduce(parts)
+    return together
