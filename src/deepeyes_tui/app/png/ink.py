@@ -60,7 +60,8 @@ def _pixels(size: Size) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _span(length: int, start: float, stop: float) -> NDArray[np.float64]:
     edges = np.arange(length)
-    return np.clip(np.minimum(edges + 1, stop) - np.maximum(edges, start), 0, 1)
+    covered: NDArray[np.float64] = np.clip(np.minimum(edges + 1, stop) - np.maximum(edges, start), 0, 1)
+    return covered
 
 
 def _distance(size: Size, one: Point, other: Point) -> NDArray[np.float64]:
