@@ -30,9 +30,10 @@ def nearest_neighbors(
 ) -> tuple[Ints, Floats]:
     """The `k` nearest others of each of `points` (N, D): numbers (N, k) and squared distances (N, k), nearest first.
 
-    Euclidean: candidates in the space of the principal axes, ranked by their true distances. Any other metric is
-    pynndescent's. Raises ValueError for bad points, for `k` outside 1..N - 1, and for an unknown metric; Stopped
-    when `progress` answers True.
+    Euclidean: candidates in the space of the principal axes, ranked by their true distances. Any other metric of
+    pynndescent's: by every pair, and above 5000 points by pynndescent itself, which compiles for half a minute. Raises
+    ValueError for bad points, for `k` outside 1..N - 1, and for an unknown metric; Stopped when `progress` answers
+    True.
     """
     checked = checked_points(points, least=2)
     if not 1 <= k < len(checked):
@@ -50,7 +51,7 @@ def _euclidean(points: Floats, k: int, seed: int, progress: Progress | None) -> 
     report(progress, "neighbours", 0.0)
     far = points.shape[1] >= PROJECTED_FROM
     space = projected(points, PROJECTED_TO if far else points.shape[1], seed=seed)
-    room = min(2 * k if far else k + 10, len(points) - 1)
+    room = min(candidate_count(k, far), len(points) - 1)
     search = part_of(progress, 0.0, 0.7)
     if len(points) <= PAIRWISE:
         order = np.arange(len(points), dtype=np.int32)
@@ -58,6 +59,11 @@ def _euclidean(points: Floats, k: int, seed: int, progress: Progress | None) -> 
     else:
         order, candidates = _by_cells(space, k, room, seed, search)
     return ranked(points, order, candidates, k, part_of(progress, 0.7, 1.0))
+
+
+def candidate_count(k: int, far: bool) -> int:
+    """How many candidates are ranked for `k` neighbours; more where they were found by a part of the coordinates."""
+    return max(2 * k, 60) if far else k + 10
 
 
 def _by_cells(space: Floats, k: int, room: int, seed: int, progress: Progress | None) -> tuple[Ints, Ints]:
@@ -90,12 +96,18 @@ def ranked(
 
 
 def _neighbors_by_metric(points: Floats, k: int, metric: str, seed: int) -> tuple[Ints, Floats]:
+    """pynndescent depends on scikit-learn, so both are there or none."""
     try:
         import pynndescent
+        from sklearn.neighbors import VALID_METRICS, NearestNeighbors
     except ImportError:
         raise ValueError(f"the metric {metric!r} needs pynndescent: install deepeyes_tui[metrics]") from None
     if metric not in pynndescent.distances.named_distances:
         raise ValueError(f"there is no metric {metric!r}")
+    if len(points) <= PAIRWISE and metric in VALID_METRICS["brute"]:
+        every_pair = NearestNeighbors(n_neighbors=k, metric=metric, algorithm="brute").fit(points)
+        distances, indices = every_pair.kneighbors()
+        return indices.astype(np.int32), np.square(distances).astype(np.float32)
     index: Any = pynndescent.NNDescent(points, metric=metric, n_neighbors=k + 1, random_state=seed)
     indices, distances = index.neighbor_graph
     return _without_self(np.asarray(indices), np.asarray(distances), k)

@@ -83,7 +83,7 @@ def _measured_anew(
     new = np.flatnonzero(before < 0).astype(np.int32)
     if len(new):
         known[new, :k] = search_all(space, k, part_of(progress, 0.0, 0.4), rows=new)
-    candidates = refine_neighbors(space, known, room=2 * k if far else k + 10)
+    candidates = refine_neighbors(space, known, room=search.candidate_count(k, far))
     return search.ranked(points, np.arange(len(points), dtype=np.int32), candidates, k, part_of(progress, 0.5, 1.0))
 
 
