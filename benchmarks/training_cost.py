@@ -1,9 +1,10 @@
 """What monitoring costs the training: CPU time of the demo's training process, one thread, interleaved runs.
 
-    python benchmarks/training_cost.py [--pairs 5] [--steps 600]
+    python benchmarks/training_cost.py [--pairs 5] [--steps 600] [--modes none deepeyes focus:conv1 ...]
 
-Beside it, at the same number of observations, TensorBoard's add_histogram of all parameters and gradients, and
-wandb.watch(log="all") offline. Needs the extra `bench`.
+With `focus:LAYER`, that layer of the demo streams its instances. Beside it, at the same number of observations,
+TensorBoard's add_histogram of all parameters and gradients, and wandb.watch(log="all") offline. Needs the
+extra `bench`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
-MODES = ("none", "deepeyes", "tensorboard", "wandb")
+FOCUS = "focus:"
+MODES = ("none", "deepeyes", *(FOCUS + layer for layer in ("conv1", "conv2", "fc1", "fc2")), "tensorboard", "wandb")
 SETTLE = 20
 """Steps before the clock starts: imports, first allocations, set-up of each tool."""
 
@@ -28,20 +30,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES)
     parser.add_argument("--worker", choices=MODES)
     parser.add_argument("--every", type=int, default=10)
     options = parser.parse_args()
     if options.worker:
         print(json.dumps(train(options.worker, options.steps, options.every)))
         return
-    report(measure(options.pairs, options.steps), options)
+    report(measure(options.pairs, options.steps, options.modes), options)
 
 
-def measure(pairs: int, steps: int) -> dict[str, list[dict[str, float]]]:
-    runs: dict[str, list[dict[str, float]]] = {mode: [] for mode in MODES}
+def measure(pairs: int, steps: int, modes: Sequence[str]) -> dict[str, list[dict[str, float]]]:
+    runs: dict[str, list[dict[str, float]]] = {mode: [] for mode in ("none", *modes)}
     every = 10
     for _ in range(pairs):
-        for mode in MODES:
+        for mode in runs:
             run = start(mode, steps, every)
             runs[mode].append(run)
             if mode == "deepeyes":
@@ -92,10 +95,12 @@ def train(mode: str, steps: int, every: int) -> dict[str, float]:
 
 
 def watcher(mode, model, optimizer, every) -> tuple[Callable, Callable]:
-    if mode == "deepeyes":
+    if mode == "deepeyes" or mode.startswith(FOCUS):
         import deepeyes_tui as deepeyes
 
         monitor = deepeyes.watch(model, optimizer=optimizer, name="benchmark")
+        if mode != "deepeyes":
+            monitor._probe.focus(mode.removeprefix(FOCUS))
 
         def finish() -> int:
             return monitor._probe._observed_steps
@@ -135,15 +140,15 @@ def report(runs: dict[str, list[dict[str, float]]], options: argparse.Namespace)
     print(f"LeNet, batch 64, one thread, {options.steps} steps, {options.pairs} interleaved runs, medians\n")
     print("| tool | CPU time ratio | wall time ratio | observations a second | CPU s |")
     print("| --- | --- | --- | --- | --- |")
-    for mode in MODES:
-        own = runs[mode]
+    for mode, own in runs.items():
         ratio = {
             clock: median(run[clock] / base[clock] for run, base in zip(own, runs["none"], strict=True))
             for clock in ("cpu", "wall")
         }
         rate = median(run["observations"] / run["wall"] for run in own)
         cpu = median(run["cpu"] for run in own)
-        print(f"| {mode} | {ratio['cpu']:.3f} | {ratio['wall']:.3f} | {rate:.1f} | {cpu:.2f} |")
+        name = mode.replace(FOCUS, "focus on a layer, instances streaming: ")
+        print(f"| {name} | {ratio['cpu']:.3f} | {ratio['wall']:.3f} | {rate:.1f} | {cpu:.2f} |")
 
 
 if __name__ == "__main__":

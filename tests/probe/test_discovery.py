@@ -13,7 +13,7 @@ from deepeyes_tui.demo.lenet import LeNet
 from deepeyes_tui.probe.discovery import discover
 from deepeyes_tui.probe.instances import MAX_INSTANCES, Sampler, positions_per_input
 from deepeyes_tui.probe.layers import find_layers, unwrap
-from deepeyes_tui.probe.taps import EntryTap, Tap
+from deepeyes_tui.probe.taps import EntryTap, InputTap, Tap
 
 from . import models
 
@@ -166,10 +166,11 @@ def test_copies_and_pickles_of_a_tapped_model_do_nothing():
     seen = []
     model = nn.Linear(2, 2)
     model.register_forward_hook(Tap(0, lambda *a: seen.append(a)))
+    model.register_forward_hook(InputTap(0, lambda *a: seen.append(a)), with_kwargs=True)
     model.register_forward_pre_hook(EntryTap(lambda *a: seen.append(a)), with_kwargs=True)
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(twin(torch.ones(1, 2)), model(torch.ones(1, 2)))
-    assert len(seen) == 4
+    assert len(seen) == 6
     assert b"deepeyes" not in pickle.dumps(model)
 
 
@@ -177,8 +178,10 @@ def test_a_tapped_model_compiles_without_a_break():
     seen = []
     model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     model[0].register_forward_hook(Tap(0, lambda *a: seen.append(a)))
+    model[0].register_forward_hook(InputTap(0, lambda *a: seen.append(a)), with_kwargs=True)
+    model.register_forward_pre_hook(EntryTap(lambda *a: seen.append(a)), with_kwargs=True)
     x = torch.ones(1, 2)
     explanation = torch._dynamo.explain(model)(x)
     assert explanation.graph_break_count == 0
     assert torch.equal(torch.compile(model, backend="eager", fullgraph=True)(x), model(x))
-    assert len(seen) == 1
+    assert len(seen) == 3

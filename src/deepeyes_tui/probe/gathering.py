@@ -69,7 +69,7 @@ class Gatherer:
 
     def keep_input(self, number: int, entering: Any) -> None:
         """Hold a layer's input until `take` is called for the same layer."""
-        if isinstance(entering, Tensor):
+        if isinstance(entering, Tensor) and entering.layout == torch.strided:
             self._entering[number, entering.device] = entering.detach()
 
     def take(self, number: int, seen: Instances) -> None:

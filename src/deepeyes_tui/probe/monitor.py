@@ -159,8 +159,8 @@ def watch(
     optimizer: shows its learning rate. labels: names of the classes. name: of the run; taken ones get a number, and
     under `deepeyes run` the launcher's name stands.
     layers: globs over module paths, default all convolutions and linear layers. budget: the monitor's cost as a share
-    of step time, in (0, 1]. control: "on", or "off" to refuse all commands. seed: of the monitor's own random draws.
-    enabled: False makes it do nothing.
+    of step time, in (0, 1]. control: "on", or "off" to refuse all commands but those that steer
+    the monitor alone (focus, status). seed: of the monitor's own random draws. enabled: False makes it do nothing.
 
     Bad arguments raise TypeError or ValueError here, at the start; nothing raises afterwards.
     """
