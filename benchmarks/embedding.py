@@ -1,6 +1,6 @@
 """How fast and how true the maps are, beside nptsne, openTSNE, UMAP and pynndescent, in one run.
 
-    python benchmarks/embedding.py --data mnist.npz [--quick] [--rounds 3] [--lines hierarchy kept ...]
+    python benchmarks/embedding.py --data mnist.npz [--quick] [--sizes 5000 20000] [--lines hierarchy kept ...]
 
 Every measurement is a process of its own, ours and the others' in turn; medians. Without full MNIST only 5,000 of
 the digits that ship are used. Needs the extra `bench`.
@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="full MNIST: an .npz, or the folder with the four IDX files")
     parser.add_argument("--quick", action="store_true", help="5,000 points, one round, no slow rivals")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[5000, 20000, 60000], help="digits (5000 20000 60000)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each, interleaved (3)")
     parser.add_argument("--lines", nargs="+", choices=LINES, default=list(LINES), help="only these")
     parser.add_argument("--job", nargs=2, metavar=("NAME", "ARGUMENTS"), help=argparse.SUPPRESS)
@@ -36,7 +37,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no job is left behind
     with tempfile.TemporaryDirectory() as folder:
         rounds = 1 if options.quick else options.rounds
-        report(Bench(Path(folder), options.data, options.quick, rounds), options.lines)
+        report(Bench(Path(folder), options.data, options.quick, rounds, options.sizes), options.lines)
 
 
 def job(name: str, arguments: str) -> dict[str, object]:

@@ -32,21 +32,22 @@ class Bench:
     source: Path | None
     quick: bool
     rounds: int
+    wanted: list[int]
     _compared: dict[str, tuple[Results, Results]] = field(default_factory=dict)
 
     @cached_property
     def sizes(self) -> list[int]:
-        return write_digits(self.folder, self.source, [5000] if self.quick else [5000, 20000, 60000])
+        return write_digits(self.folder, self.source, [5000] if self.quick else sorted(self.wanted))
 
     @property
     def large(self) -> list[int]:
         """The sizes that speed is asked of; quickly, what there is."""
-        return self.sizes if self.quick else [size for size in self.sizes if size > 5000]
+        return [size for size in self.sizes if size > 5000] or self.sizes
 
     @property
     def middle(self) -> str:
         """The data of lines with one size."""
-        return self.path(f"mnist{min(20000, self.sizes[-1])}")
+        return self.path(f"mnist{20000 if 20000 in self.sizes else self.sizes[0]}")
 
     @cached_property
     def layers(self) -> list[str]:
