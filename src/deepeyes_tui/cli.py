@@ -127,11 +127,11 @@ def _add_ls(commands: Commands) -> None:
 
 
 def _add_ctl(commands: Commands) -> None:
-    summary = "pause, resume, stop a run, reset its maxima, or ask how it stands"
+    summary = "pause, resume, stop a run, reset its maxima, focus a layer, or ask how it stands"
     ctl = _command(commands, "ctl", control, summary, "deepeyes ctl demo pause")
     ctl.add_argument("run", metavar="RUN", help="as `deepeyes ls` names it")
     ctl.add_argument("action", metavar="ACTION", choices=[str(action) for action in Action], help=", ".join(Action))
-    ctl.add_argument("layer", nargs="?", metavar="LAYER", help="of reset: this layer alone")
+    ctl.add_argument("layer", nargs="?", metavar="LAYER", help="of reset: this layer alone; of focus: the one whose instances are kept in full (none: no one)")
     ctl.add_argument("--json", action="store_true", help="answer with one JSON object")
     ctl.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="seconds to wait for the answer (10)")
 

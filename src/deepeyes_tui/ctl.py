@@ -17,7 +17,7 @@ from deepeyes_tui.listing import facts
 
 def control(options: argparse.Namespace) -> int:
     """Carry out `deepeyes ctl RUN ACTION`; 0 only where the run did as it was told. Raises RunError."""
-    if options.layer is not None and options.action != Action.RESET:
+    if options.layer is not None and options.action not in (Action.RESET, Action.FOCUS):
         raise RunError(f"{options.action} takes no further argument")
     run = find_run(options.run)
     if options.action == Action.STATUS:

@@ -26,33 +26,10 @@ from deepeyes_tui.link.maps import (
     Survey,
     SurveyRequest,
 )
-from deepeyes_tui.link.ring import RingSpec, RingWriter, ring_path
+from tests.processes.rings import write_ring
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 WITHIN = 120.0
-
-
-def write_ring(folder, number=0, size=600, filters=12, dims=20, classes=5, seed=0, layer=None, **given):
-    """A ring of instances in clusters, one a label; `given` arrays take the place of its own."""
-    random = np.random.default_rng(seed)
-    labels = random.integers(classes, size=size)
-    patches = random.normal(size=(classes, dims))[labels] * 3 + random.normal(size=(size, dims)) * 0.3
-    activations = np.maximum(patches @ random.normal(size=(dims, filters)), 0)
-    rows = {
-        "activations": activations,
-        "patches": patches,
-        "labels": labels,
-        "thumbnails": np.zeros((size, 4, 4, 1), np.uint8),
-        "steps": np.arange(size) // 16,
-        "inputs": np.arange(size) % 16,
-        "positions": np.zeros((size, 2)),
-        "boxes": np.tile([0, 0, 4, 4], (size, 1)),
-    } | given
-    spec = RingSpec(layer or f"layer{number}", 1, rows["activations"].shape[1], dims, (4, 4, 1), (8, 8))
-    writer = RingWriter(ring_path(folder, number), spec, 8192)
-    writer.append(**rows)
-    writer.close()
-    return ring_path(folder, number)
 
 
 class Listener:

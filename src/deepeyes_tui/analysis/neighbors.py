@@ -14,7 +14,7 @@ from deepeyes_tui.analysis.graph import Floats, Ints
 from deepeyes_tui.analysis.nearest import rank_exactly
 from deepeyes_tui.analysis.pca import projected
 from deepeyes_tui.analysis.points import checked_points, power_of_two
-from deepeyes_tui.analysis.progress import Progress, part_of, report
+from deepeyes_tui.analysis.progress import Progress, part_of, report, rising
 
 PAIRWISE = 5000
 """Up to so many points every pair is measured."""
@@ -42,7 +42,8 @@ def nearest_neighbors(
         report(progress, "neighbours", 0.0)
         return _neighbors_by_metric(checked, k, metric, seed)
     scale = power_of_two(checked)
-    indices, squares = _euclidean(checked if scale == 1.0 else checked / np.float32(scale), k, seed, progress)
+    checked = checked if scale == 1.0 else checked / np.float32(scale)
+    indices, squares = _euclidean(checked, k, seed, rising(progress))
     largest = np.finfo(np.float32).max
     return indices, squares if scale == 1.0 else np.minimum(squares * scale**2, largest).astype(np.float32)
 

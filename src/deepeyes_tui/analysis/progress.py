@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 Progress = Callable[[str, float], bool | None]
@@ -16,6 +17,21 @@ def report(progress: Progress | None, stage: str, share: float) -> None:
     """Tell `progress`, if there is one. Raises Stopped when it answers True."""
     if progress is not None and progress(stage, share):
         raise Stopped(f"stopped at: {stage}")
+
+
+def rising(progress: Progress | None) -> Progress | None:
+    """A progress that several threads may tell: one at a time, and the share never falls."""
+    if progress is None:
+        return None
+    lock, highest = threading.Lock(), 0.0
+
+    def tell(stage: str, share: float) -> bool | None:
+        nonlocal highest
+        with lock:
+            highest = max(highest, share)
+            return progress(stage, highest)
+
+    return tell
 
 
 def part_of(progress: Progress | None, first: float, last: float) -> Progress | None:

@@ -12,7 +12,7 @@ from deepeyes_tui.analysis.graph import Floats, Ints, Longs
 from deepeyes_tui.analysis.hierarchy import from_neighbors
 from deepeyes_tui.analysis.pca import projected
 from deepeyes_tui.analysis.points import checked_points, power_of_two
-from deepeyes_tui.analysis.progress import Progress, part_of, report
+from deepeyes_tui.analysis.progress import Progress, part_of, report, rising
 from deepeyes_tui.analysis.scales import Hierarchy
 
 KNOWN = 0.5
@@ -37,7 +37,7 @@ def refresh(
     points = checked_points(new_points, least=3)
     before = row_of(old_ids, new_ids, old.points_count, len(points))
     k = min(old.neighbors.shape[1], len(points) - 1)
-    looking = part_of(progress, 0.0, 0.6)
+    looking = rising(part_of(progress, 0.0, 0.6))
     if _from_nothing(old, points, before):
         indices, squares = search.nearest_neighbors(points, k, metric=old.metric, seed=old.seed, progress=looking)
     else:

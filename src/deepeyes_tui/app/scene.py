@@ -24,7 +24,7 @@ class Quantity(StrEnum):
 
     MAXIMUM = "maximum"
     FREQUENCY = "frequency"
-    SELECTION = "mean on marked instances"
+    SELECTION = "mean on the marked"
 
 
 class MapShows(StrEnum):

@@ -17,6 +17,8 @@ Draw = Callable[[Scene, int, int], Canvas]
 Words = Callable[[Scene], str]
 Columns = tuple[Sequence[str], Sequence[Sequence[str]]]
 Reads = Callable[[Scene], tuple[object, ...]]
+LEAST_FACTS = 16
+"""Cells in which facts are worth being cut."""
 Piece = tuple[str, int] | tuple[str, int, int]
 """A text, its ink, its look."""
 
@@ -110,7 +112,9 @@ def title_rule(scene: Scene, name: PaneName, facts: str, width: int, focused: bo
     for number, pane in shown:
         here = pane is name
         column = write(canvas, 0, column, _tab(number, pane if here or named else "", here, here and focused)) + 1
-    if facts and column + cell_len(facts) + 4 <= width:
+    room = width - column - 4
+    if facts and room >= min(cell_len(facts), LEAST_FACTS):
+        facts = printable(facts, room, scene.ascii)
         canvas.text(0, width - cell_len(facts) - 3, f" {facts} ", Ink.MUTED)
     return canvas
 
