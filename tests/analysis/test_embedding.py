@@ -134,7 +134,7 @@ def test_points_in_one_place_are_parted():
     places = np.array([[0.0, 0.0], [0.0, 0.0], [4.0, 0.0]], np.float32)
     assert len(np.unique(parted(places), axis=0)) == 3
     np.testing.assert_allclose(parted(places), places, atol=0.05)
-    assert parted(places[1:]) is not None and (parted(places[1:]) == places[1:]).all()
+    assert (parted(places[1:]) == places[1:]).all()
     assert len(np.unique(small(np.zeros((50, 2), np.float32)), axis=0)) == 50
 
 
