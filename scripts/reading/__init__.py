@@ -1,0 +1,1 @@
+"""What DeepEyes reads off its MNIST network (section 4.6), as figures."""
