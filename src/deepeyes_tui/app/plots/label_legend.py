@@ -98,7 +98,9 @@ def draw_labels(
         rest = entries[number].removeprefix(letters[number])
         canvas.text(row, column, rest, Ink.GREYED if quiet else Ink.DEFAULT, look)
     if more and room:
-        canvas.text((room - 1) // across, (room - 1) % across * (wide + GAP), f"+ {more} more", Ink.MUTED)
+        column, said = (room - 1) % across * (wide + GAP), f"+ {more} more"
+        said = said if column + len(said) <= canvas.width else f"+{more}"
+        canvas.text((room - 1) // across, column, said, Ink.MUTED)
     return canvas
 
 
