@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from deepeyes_tui.analysis.graph import Csr, pointers, product, restricted
 from deepeyes_tui.analysis.hierarchy import Stopped, build_hierarchy
 from deepeyes_tui.analysis.neighbors import nearest_neighbors
-from deepeyes_tui.analysis.transitions import landmark_transitions, point_transitions
+from deepeyes_tui.analysis.transitions import LEAST_SHARE, landmark_transitions, point_transitions
 from deepeyes_tui.analysis.walks import covering, influence, visits
 
 
@@ -122,7 +122,7 @@ def test_landmark_transitions_are_those_of_the_formula():
     random = np.random.default_rng(0)
     areas = random.dirichlet(np.full(6, 0.3), 40)
     weights = random.random(40) * 3
-    pruned = np.where(areas >= 0.015, areas, 0.0)
+    pruned = np.where(areas >= LEAST_SHARE, areas, 0.0)
     expected = pruned.T @ (weights[:, None] * pruned)
     np.fill_diagonal(expected, 0.0)
     expected /= expected.sum(axis=1, keepdims=True)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from deepeyes_tui.analysis.compiled import in_chunks, kernel
 from deepeyes_tui.analysis.graph import Csr, Floats, Ints, pointers, product
 
-LEAST_SHARE = 0.015
-"""An area of influence below 1.5 of 100 walks is noise to a landmark's neighbourhood."""
+LEAST_SHARE = 0.025
+"""Fewer than 2.5 of 100 walks are noise to a landmark's neighbourhood: without them more neighbours are kept."""
 LEAST_TRANSITION = 0.001
 _ROWS = 2048
 _ROUNDS = 60
