@@ -20,9 +20,9 @@ def places(hierarchy):
     return hierarchy.embed(2, 300)
 
 
-def test_it_takes_what_the_selection_stands_for(hierarchy):
+def test_it_takes_what_the_selection_stands_for(hierarchy, places):
     influence = hierarchy.scales[2].influence.dense()
-    selected = np.argsort(-influence[0], kind="stable")[:8]
+    selected = np.argsort(np.linalg.norm(places - places[0], axis=1))[:20]
     subset = hierarchy.drill_in(2, selected)
     share = influence[:, selected].sum(axis=1)
     assert 5 < len(subset.landmarks) < 300
