@@ -20,10 +20,12 @@ from deepeyes_tui.probe.shipment import Parcel, Shipment, pack, send
 
 MOST_CALLS = 4
 """Calls of a layer in the last pass, of which the last one's instances leave."""
-BESIDE_FOCUS = 64
-"""Instances a step of a layer that is not in focus."""
-BESIDE_VALUES = 1 << 16
+BESIDE_FOCUS = 128
+"""Instances of a layer that is not in focus, on a step when it is its turn."""
+BESIDE_VALUES = 1 << 17
 """Of such a layer and step: activations, patches and thumbnails together."""
+TURNS = 4
+"""Observed steps in which every layer that is not in focus has its turn; on the first one, all have."""
 
 
 class Gatherer:
@@ -44,10 +46,11 @@ class Gatherer:
         self._parcels: dict[int, Parcel] = {}
         self._generators: dict[torch.device, torch.Generator] = {}
         self._passes, self._last_pass, self._gathered_in = 0, 1, 0
+        self._collected = 0
 
     def install(self, points: Sequence[OutputPoint], generation: int) -> None:
         """Start with a structure of the model."""
-        self._points, self._generation = list(points), generation
+        self._points, self._generation, self._collected = list(points), generation, 0
         self._parcels.clear()
 
     def begin_pass(self) -> None:
@@ -65,7 +68,10 @@ class Gatherer:
 
     def wants(self, number: int) -> bool:
         """Return whether the next call of a layer counts: calls beyond the first few of a shared layer do not."""
-        return self.gathers and self._taken[number] < MOST_CALLS
+        return self.gathers and self._has_turn(number) and self._taken[number] < MOST_CALLS
+
+    def _has_turn(self, number: int) -> bool:
+        return number == self.focus or self._collected == 0 or number % TURNS == self._collected % TURNS
 
     def keep_input(self, number: int, entering: Any) -> None:
         """Hold a layer's input until `take` is called for the same layer."""
@@ -104,6 +110,7 @@ class Gatherer:
     def collect(self, step: int, targets: Any) -> Shipment:
         """Send off what was gathered in the step, with the classes that its targets say."""
         parcels, self._parcels = self._parcels, {}
+        self._collected += 1
         self._pictures.leave()
         self._entering.clear()
         self._taken = [0] * len(self._layers)
