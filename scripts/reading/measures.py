@@ -49,9 +49,13 @@ class Faint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerReading:
-    """One layer of one network. `coverage` and `coverage_of_ink` hold, by threshold, the shares of all instances, and
-    of those that are not nearly blank, on which each living filter fires; `mixed` the pairs of digits by how often they
-    are neighbours, worst first, as shares of all neighbours.
+    """One layer of one network.
+
+    `coverage` and `coverage_of_ink` hold, by threshold, the shares of all instances, and of those that are not nearly
+    blank, on which each living filter fires. `labels` counts the living filters that stand for each digit, `second`,
+    for each digit, the digits that come second for these filters; `strength` is the median of their association.
+    `alike` is the largest similarity of two living filters. `mixed` lists the pairs of digits by how often they are
+    neighbours, worst first, as shares of all neighbours.
     """
 
     numbers: LayerNumbers
@@ -66,15 +70,18 @@ class LayerReading:
     faint: Faint
     labels: tuple[int, ...]
     strength: float
-    second: tuple[int, ...]
+    second: tuple[tuple[int, ...], ...]
     grouping: Grouping
     mixed: tuple[tuple[int, int, float], ...]
 
+    @property
+    def digits(self) -> int:
+        """For how many digits there is a filter."""
+        return sum(count > 0 for count in self.labels)
+
 
 def read_layer(seen: Instances, *, seed: int = 0) -> LayerReading:
-    """Measure a layer; `labels` and `second` count, by digit, the living filters that stand for it, and the digits
-    that come second for the filters that stand for a 5; `alike` is the largest similarity of two living filters.
-    """
+    """Measure a layer."""
     activations = seen.activations.astype(np.float32)
     like = compare_filters(seen)
     living = ~like.dead
@@ -95,7 +102,7 @@ def read_layer(seen: Instances, *, seed: int = 0) -> LayerReading:
         faint=compare_faint(activations.max(axis=1), ink(seen)),
         labels=tuple(np.bincount(label, minlength=DIGITS).tolist()),
         strength=float(np.median(strength)),
-        second=_second(association[label == 5]),
+        second=tuple(_second(association[label == digit]) for digit in range(DIGITS)),
         grouping=group_labels(phi, label, seed=seed),
         mixed=mixed_pairs(seen),
     )
