@@ -133,13 +133,11 @@ def report(firsts: dict[str, list[float]], keys: list[float], brushes: list[floa
     print("| what | median | 95th percentile |")
     print("| --- | --- | --- |")
     for layer, seconds in firsts.items():
-        print(
-            f"| {layer}: from choosing it to the first frame of its Input Map | {median(seconds):.2f} s | {spread(seconds)} |"
-        )
+        what = f"{layer}: from choosing it to the first frame of its Input Map"
+        print(f"| {what} | {median(seconds):.2f} s | {spread(seconds)} |")
     print(f"| keys meanwhile | {median(keys) * 1e3:.0f} ms | {quantiles(keys, n=20)[-1] * 1e3:.0f} ms |")
-    print(
-        f"| half of the points brushed: key to last byte, four views | {median(brushes) * 1e3:.0f} ms | {spread(brushes)} |"
-    )
+    what = "half of the points brushed: key to last byte, four views"
+    print(f"| {what} | {median(brushes) * 1e3:.0f} ms | {spread(brushes)} |")
     memory = viewer.memory_full_info()
     print(f"| memory of the viewer, unique / resident | {memory.uss >> 20} / {memory.rss >> 20} MB | |")
     for child in analysis:

@@ -139,6 +139,18 @@ def test_a_renewed_map_keeps_what_looks_alike_where_it_was(ask, tmp_path):
         assert np.linalg.norm(moved) < 0.2 * radius
 
 
+def test_a_renewed_hierarchy_keeps_its_landmarks_and_their_places(ask, tmp_path):
+    first, second = next(numbers), next(numbers)
+    told = ask(InputMapRequest(first, write_ring(tmp_path, size=6000, of=7000, dims=40), "layer0", renew=True))
+    before, places = told.of(MapShape, first)[-1], told.of(MapFrame, first)[-1].positions
+    told = ask(InputMapRequest(second, write_ring(tmp_path, size=7000, dims=40), "layer0", renew=True))
+    after, moved = told.of(MapShape, second)[-1], told.of(MapFrame, second)[-1].positions
+    _, old, new = np.intersect1d(before.points, after.points, return_indices=True)
+    assert len(old) > 0.8 * len(before.points)
+    shift = np.linalg.norm(places[old] - moved[new], axis=1)
+    assert np.median(shift) < 0.1 * np.abs(places - places.mean(0)).max()
+
+
 def test_the_filter_map_and_the_survey(ask, tmp_path):
     path = write_ring(tmp_path, filters=40)
     number, survey = next(numbers), next(numbers)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.analysis.carry import carry_positions
 from deepeyes_tui.analysis.levels import Level, Places, iterations_of, top_level
 from deepeyes_tui.analysis.quality import projection_quality
 from deepeyes_tui.analysis.sampling import make_sample
@@ -64,9 +65,23 @@ class InputMapSession:
         self.sample: Sample = make_sample(request.number, seen)
         desk.send(self.sample)
         self._patches = seen.patches.astype(np.float32)  # (S, D)
-        self._levels: dict[Trail, Level] = {(): top_level(self._patches, desk.progress)}
+        old = (before.top, before.seen.ids) if before is not None else None
+        self._levels: dict[Trail, Level] = {(): top_level(self._patches, seen.ids, desk.progress, old)}
         self._places: dict[Trail, Places] = {}
         self._anchors = before.anchors() if before is not None else {}
+        self._carried = before.carried_to(self) if before is not None else None
+
+    @property
+    def top(self) -> Level:
+        """The coarsest level."""
+        return self._levels[()]
+
+    def carried_to(self, later: InputMapSession) -> Places | None:
+        """Return where the coarsest points of a later reading start, going by the places they or theirs had here."""
+        old, new, places = self.top.hierarchy, later.top.hierarchy, self._places.get(())
+        if old is None or new is None or places is None or not np.isin(later.seen.ids, self.seen.ids).any():
+            return None
+        return carry_positions(old, places, self.seen.ids, new, later.seen.ids)
 
     def anchors(self) -> dict[Trail, tuple[Patches, Places]]:
         """Return the patches and places of the points of every level that was laid out, by its depth."""
@@ -126,6 +141,8 @@ class InputMapSession:
 
     def _start(self, level: Level, trail: Trail) -> Places | None:
         """Return where points start: at their parents' place, or where the map before had the likes of them."""
+        if not trail and self._carried is not None:
+            return self._carried
         if level.start is not None or trail not in self._anchors:
             return level.start
         patches, places = self._anchors[trail]

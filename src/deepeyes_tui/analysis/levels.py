@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.analysis.hierarchy import build_hierarchy
+from deepeyes_tui.analysis.refresh import refresh
 from deepeyes_tui.analysis.scales import Hierarchy, Subset
 from deepeyes_tui.analysis.tsne import embed_points
 
@@ -36,6 +37,7 @@ def iterations_of(start: Places | None) -> int:
 class Level:
     """One picture's points. `points (n,)` are rows of the sample, `members (S,)` the point that stands for each
     instance or -1. `embed(start, watch)` lays them out; `drill_in(selected, places)` leads to the next finer level.
+    The coarsest level has the whole `hierarchy`.
     """
 
     points: NDArray[np.int64]
@@ -46,13 +48,28 @@ class Level:
     start: Places | None
     embed: Callable[[Places | None, Watch], Places]
     drill_in: Callable[[NDArray[np.intp], Places], Level] | None = None
+    hierarchy: Hierarchy | None = None
 
 
-def top_level(patches: NDArray[np.float32], progress: Progress, seed: int = 0) -> Level:
-    """Return the coarsest level over instances with `patches (S, D)`. Raises Stopped when `progress` says so."""
+def top_level(
+    patches: NDArray[np.float32],
+    ids: NDArray[np.int64],
+    progress: Progress,
+    before: tuple[Level, NDArray[np.int64]] | None = None,
+    seed: int = 0,
+) -> Level:
+    """Return the coarsest level over instances with `patches (S, D)` and `ids (S,)`.
+
+    `before` is the coarsest level of an earlier reading, with its ids: what is in both is not looked for again, and
+    most landmarks stay. Raises Stopped when `progress` says so.
+    """
     if len(patches) <= DIRECT_UP_TO:
         return _flat(patches, seed)
-    return _whole(build_hierarchy(patches, scales=scales_for(len(patches)), seed=seed, progress=progress))
+    scales = scales_for(len(patches))
+    old = before[0].hierarchy if before is not None else None
+    if before is None or old is None or old.points.shape[1] != patches.shape[1]:
+        return _whole(build_hierarchy(patches, scales=scales, seed=seed, progress=progress))
+    return _whole(refresh(old, before[1], patches, ids, scales=scales, progress=progress))
 
 
 def scales_for(count: int) -> int:
@@ -86,6 +103,7 @@ def _whole(hierarchy: Hierarchy) -> Level:
         None,
         embed,
         (lambda selected, places: _part(hierarchy.drill_in(scale, selected, start=places), scale)) if scale else None,
+        hierarchy,
     )
 
 

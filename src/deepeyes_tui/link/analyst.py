@@ -63,12 +63,11 @@ class Analyst:
         """End the process."""
         with self._lock:
             self._closed = True
-            process, connection = self._process, self._connection
+            process = self._process
             self._process = self._connection = None
-        if process is not None and connection is not None:
+        if process is not None:
             process.kill()
             process.wait()
-            connection.close()
 
     def _start(self) -> None:
         ours, theirs = Pipe()
@@ -110,8 +109,8 @@ class Analyst:
             freeze(answer)
             self._took(answer)
             self._receive(answer)
-        connection.close()
         self._died(process, last_words)
+        connection.close()  # now that nobody sends on it any more
 
     def _took(self, answer: Answer) -> None:
         done = isinstance(answer, Failure) or (isinstance(answer, Progress) and answer.stage is Stage.READY)
