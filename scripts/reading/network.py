@@ -46,7 +46,7 @@ def train_in_stages(digits: Digits, stops: Sequence[int], *, seed: int, instance
     optimizer = torch.optim.SGD(parameter_groups(model, RATE, DECAY), momentum=MOMENTUM)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, inverse_decay())
     x_test, y_test = _pixels(digits.x_test, device), _numbers(digits.y_test, device)
-    with deepeyes.watch(model, optimizer=optimizer, name="reading", budget=0.25, seed=seed) as monitor:
+    with deepeyes.watch(model, optimizer=optimizer, name="reading", budget=1.0, seed=seed) as monitor:
         for step, (x, y, epoch) in enumerate(_batches(digits, max(stops), seed, device), start=1):
             optimizer.zero_grad()
             loss = functional.cross_entropy(model(x), y)
@@ -92,4 +92,4 @@ def _until_observed(model: nn.Module, monitor: Monitor, batch: tuple[Tensor, Ten
         with torch.no_grad():
             model(batch[0])
         monitor.step(targets=batch[1])
-        time.sleep(0.03)  # leaves the processor to others until the next observation is due
+        time.sleep(0.02)  # leaves the processor to others until the next observation is due

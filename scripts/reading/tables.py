@@ -30,7 +30,7 @@ def all_tables(stages: Stages) -> str:
         ("Digits that are confused", confusions(stages)),
         ("Filters and accuracy", f"{filters(stages)}\n\n{accuracy(stages)}"),
     )
-    return "\n\n".join(f"### {heading}\n{content}" for heading, content in parts)
+    return "\n\n".join(f"#### {heading}\n{content}" for heading, content in parts)
 
 
 def purity(stages: Stages) -> str:
@@ -63,12 +63,12 @@ def coverage(stages: Stages) -> str:
 def faint(stages: Stages) -> str:
     """Tabulate what the instances of the lowest maximum activation show."""
     columns: list[Column] = [
-        (f"up to the {LOWEST:.0%} quantile", lambda layer: layer.faint.share, 3),
+        (f"share of instances up to the {100 * LOWEST:g} % quantile", lambda layer: layer.faint.share, 3),
         ("their ink", lambda layer: layer.faint.ink, 3),
         ("ink of the others", lambda layer: layer.faint.ink_of_others, 3),
         (f"nearly blank (ink under {BLANK:g})", lambda layer: layer.faint.blank, 3),
         ("of the others", lambda layer: layer.faint.blank_of_others, 3),
-        ("of all the blank, share that is theirs", lambda layer: layer.faint.of_blank, 3),
+        ("share of all the blank that is theirs", lambda layer: layer.faint.of_blank, 3),
         ("undetected", lambda layer: layer.numbers.undetected, 4),
     ]
     return _layers(stages, LAYERS, columns)

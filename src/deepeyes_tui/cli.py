@@ -131,7 +131,7 @@ def _add_ctl(commands: Commands) -> None:
     ctl = _command(commands, "ctl", control, summary, "deepeyes ctl demo pause")
     ctl.add_argument("run", metavar="RUN", help="as `deepeyes ls` names it")
     ctl.add_argument("action", metavar="ACTION", choices=[str(action) for action in Action], help=", ".join(Action))
-    ctl.add_argument("layer", nargs="?", metavar="LAYER", help="of reset: this layer alone; of focus: the one whose instances are kept in full (none: no one)")
+    ctl.add_argument("layer", nargs="?", metavar="LAYER", help="of reset: this one alone; of focus: the one looked at")
     ctl.add_argument("--json", action="store_true", help="answer with one JSON object")
     ctl.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="seconds to wait for the answer (10)")
 

@@ -20,8 +20,8 @@ from reading.network import LAYERS, train_in_stages
 from reading.tables import all_tables
 from reproduce_reading import main
 
-STEPS = (5, 60)
-INSTANCES = 240
+STEPS = (5, 50)
+INSTANCES = 150
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +126,14 @@ def test_tables_have_a_row_for_every_layer_and_stage(networks):
 def test_a_document_is_filled_between_its_markers(tmp_path, capsys):
     document = tmp_path / "reading.md"
     document.write_text("before\n<!-- claims, shipped -->\nold\n<!-- end of claims, shipped -->\nafter\n")
-    options = ["--steps", "2", "--seeds", "1", "--instances", "40", "--write", str(document)]
+    options = ["--steps", "2", "--seeds", "1", "--instances", "30", "--write", str(document)]
     assert main(options) == 0
     text = document.read_text()
     assert text.startswith("before\n<!-- claims, shipped -->\n10,000 training and 2,000 test digits")
     assert text.endswith("<!-- end of claims, shipped -->\nafter\n")
     assert "old" not in text
     assert CLAIMS[0].says in text
-    assert "### Labels among neighbours" in capsys.readouterr().out
+    assert "#### Labels among neighbours" in capsys.readouterr().out
 
 
 def test_what_cannot_be_measured_is_said_in_a_sentence(tmp_path, capsys):

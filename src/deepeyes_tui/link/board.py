@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.errors import BoardError
+from deepeyes_tui.link.files import make_file, write_all
 from deepeyes_tui.link.layout import (
     CHECKED_FROM,
     LATEST_AT,
@@ -66,7 +67,7 @@ class BoardWriter:
         }
         self._sequence = 0
         header = Header(generation, len(text), zlib.crc32(text), self._slot_bytes)
-        self._fd = _make_file(path, header.encode() + text, header.size)
+        self._fd = make_file(path, header.encode() + text, header.size)
 
     def publish(self, status: Status, arrays: Mapping[str, NDArray[np.generic]], series: Sequence[Series] = ()) -> None:
         """Put a new state on the board: `arrays` are those of `layer_arrays`, `series` at most 8 of 1024 points.
@@ -101,16 +102,16 @@ class BoardWriter:
         checksum = zlib.crc32(buffer[CHECKED_FROM:used], sequence & 0xFFFFFFFF)
         SLOT.pack_into(buffer, 0, sequence, checksum, status_length, used)
         at = self._slots_at + sequence // 2 % SLOTS * self._slot_bytes
-        _write_all(self._fd, WORD.pack(sequence - 1), at)
-        _write_all(self._fd, buffer[WORD.size : used], at + WORD.size)
-        _write_all(self._fd, buffer[: WORD.size], at)
-        _write_all(self._fd, WORD.pack(sequence), LATEST_AT)
+        write_all(self._fd, WORD.pack(sequence - 1), at)
+        write_all(self._fd, buffer[WORD.size : used], at + WORD.size)
+        write_all(self._fd, buffer[: WORD.size], at)
+        write_all(self._fd, WORD.pack(sequence), LATEST_AT)
         self._sequence = sequence
 
     def supersede(self) -> None:
         """Tell readers that another board lies at the same path now."""
         if self._fd >= 0:
-            _write_all(self._fd, WORD.pack(1), SUPERSEDED_AT)
+            write_all(self._fd, WORD.pack(1), SUPERSEDED_AT)
 
     def close(self) -> None:
         """Let go of the file, which stays. Twice is fine."""
@@ -125,25 +126,3 @@ def _check_layers(layers: Sequence[LayerInfo]) -> None:
         if layer.offset != offset:
             raise ValueError(f"layer {layer.name!r} is at {layer.offset} and should be at {offset}")
         offset += layer.filters
-
-
-def _make_file(path: Path, start: bytes, size: int) -> int:
-    """Make the file under another name, give it all its room, and put it in place. Returns its descriptor."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.posix_fallocate(fd, 0, size)
-        _write_all(fd, start, 0)
-        temporary.replace(path)
-    except OSError:
-        os.close(fd)
-        temporary.unlink(missing_ok=True)
-        raise
-    return fd
-
-
-def _write_all(fd: int, data: bytes | memoryview, at: int) -> None:
-    written = os.pwrite(fd, data, at)
-    while written < len(data):
-        written += os.pwrite(fd, data[written:], at + written)

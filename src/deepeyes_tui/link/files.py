@@ -7,12 +7,17 @@ import stat
 from pathlib import Path
 
 
-def make_file(path: Path, start: bytes) -> int:
-    """Make a file that begins with `start`, in the place of any at `path`, and return its descriptor."""
+def make_file(path: Path, start: bytes, size: int = 0) -> int:
+    """Make a file that begins with `start` and has room for `size` bytes, in the place of any at `path`.
+
+    It has another name until it is whole. Returns its descriptor.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
+        if size:
+            os.posix_fallocate(fd, 0, size)
         write_all(fd, start, 0)
         temporary.replace(path)
     except OSError:
