@@ -43,6 +43,7 @@ def main() -> None:
     if "--text-only" not in sys.argv:
         with demo_at(1200) as environment:
             take(environment, "120x40", "dark", "truecolor", ROOT / "docs/screen.svg")
+            take(environment, "120x40", "dark", "truecolor", ROOT / "docs/maps.svg", "input-map")
     path = ROOT / "README.md"
     text = filled(path.read_text(encoding="utf-8"), "keys", keys())
     path.write_text(filled(text, "commands", commands()), encoding="utf-8")

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +23,8 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 DEEPEYES = [sys.executable, "-m", "deepeyes_tui"]
+FOCUS = "fc1"
+PANES = ("training", "input-map", "filter-map")
 SIZES = ("80x24", "120x40", "200x60")
 LOOKS = (("dark", "truecolor"), ("light", "truecolor"), ("dark", "256"), ("ansi", "16"), ("dark", "none"))
 ANSI = [(0, 0, 0), (205, 60, 60), (60, 170, 90), (200, 170, 60), (80, 130, 220), (190, 90, 200), (60, 180, 190)]
@@ -38,13 +41,21 @@ def demo_at(step: int) -> Iterator[dict[str, str]]:
         environment = os.environ | {"DEEPEYES_HOME": folder}
         command = [*DEEPEYES, "demo", "--headless", "--steps", str(step * 10)]
         training = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        focused = False
         try:
-            while reached(environment) < step:
+            while (now := reached(environment)) < step:
+                focused = focused or (now > 0 and ctl(environment, "focus", FOCUS))
                 time.sleep(0.2)
             yield environment
         finally:
-            subprocess.run([*DEEPEYES, "ctl", "demo", "stop"], env=environment, capture_output=True)
+            ctl(environment, "stop")
             training.wait(30)
+
+
+def ctl(environment: dict[str, str], *action: str) -> bool:
+    """Tell the demo something; return whether it has heard."""
+    done = subprocess.run([*DEEPEYES, "ctl", "demo", *action], env=environment, capture_output=True)
+    return done.returncode == 0
 
 
 def reached(environment: dict[str, str]) -> int:
@@ -53,9 +64,10 @@ def reached(environment: dict[str, str]) -> int:
     return int(json.loads(done.stdout)["step"]) if done.returncode == 0 else 0
 
 
-def take(environment: dict[str, str], size: str, theme: str, color: str, target: Path) -> None:
-    """Write one picture of the run as SVG."""
-    shown = ["--once", "--size", size, "--theme", theme, "--color", color, "--glyphs", "braille"]
+def take(environment: dict[str, str], size: str, theme: str, color: str, target: Path, pane: str = "training") -> None:
+    """Write one picture of the run as SVG, of the maps that of layer `FOCUS`."""
+    shown = ["--once", "--size", size, "--theme", theme, "--color", color, "--glyphs", "braille", "--pane", pane]
+    shown += ["--layer", FOCUS] if pane != "training" else []
     done = subprocess.run([*DEEPEYES, "attach", "demo", *shown], env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
@@ -74,13 +86,12 @@ def main() -> None:
     options = parser.parse_args()
     options.to.mkdir(exist_ok=True)
     with demo_at(options.steps) as environment:
-        for size in SIZES:
-            for theme, color in LOOKS:
-                target = options.to / f"{size}-{theme}-{color}.svg"
-                take(environment, size, theme, color, target)
-                if shutil.which("rsvg-convert"):
-                    subprocess.run(["rsvg-convert", target, "-o", target.with_suffix(".png")], check=True)
-                print(target)
+        for pane, size, (theme, color) in product(PANES, SIZES, LOOKS):
+            target = options.to / f"{pane}-{size}-{theme}-{color}.svg"
+            take(environment, size, theme, color, target, pane)
+            if shutil.which("rsvg-convert"):
+                subprocess.run(["rsvg-convert", target, "-o", target.with_suffix(".png")], check=True)
+            print(target)
 
 
 if __name__ == "__main__":

@@ -65,8 +65,8 @@ def hold_still(
 ) -> tuple[Instances, ...]:
     """Show a network `batches`, without training it, until the rings have so many new instances of every layer.
 
-    Each batch is observed once, so that no digit comes twice. Raises ValueError when there are too few batches,
-    RingError when nothing arrives.
+    Layers have their turns one after the other: each sees a batch once, so that no digit is shown to it twice. Raises
+    ValueError when there are too few batches, RingError when nothing arrives.
     """
     folder = find_run(monitor.name).instances
     rings = [RingReader(ring_path(folder, number)) for number in range(len(LAYERS))]
