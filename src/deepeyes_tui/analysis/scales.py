@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deepeyes_tui.analysis.attraction import attraction
 from deepeyes_tui.analysis.drilling import checked_selection, first_places, heaviest, parents_places, share_of
 from deepeyes_tui.analysis.graph import Csr, Floats, Ints, Longs, product, restricted
 from deepeyes_tui.analysis.transitions import with_isolated_joined
@@ -65,13 +66,17 @@ class Hierarchy:
         level = self.scale(scale)
         begin = first_places(self.points[level.landmarks], seed=self.seed) if start is None else start
         return embed_graph(
-            level.transitions,
+            self.attraction(scale, self.points[level.landmarks], level.transitions),
             iterations,
             start=begin,
             warm=start is not None,
             callback=callback,
             callback_every=callback_every,
         )
+
+    def attraction(self, scale: int, points: Floats, transitions: Csr) -> Csr:
+        """What draws landmarks of a scale, `points` (L, D), to each other; at scale 0 their transitions alone."""
+        return attraction(transitions, points, metric=self.metric, seed=self.seed) if scale else transitions
 
     def influence_on(self, scale: int) -> Csr:
         """(N, L) how much of every point each landmark of a scale stands for: I_1 I_2 ... I_s; rows sum to 1."""
@@ -146,8 +151,9 @@ class Subset:
         callback_every: int = 10,
     ) -> Floats:
         """Positions (n, 2), from the arrangement of `self.start`; as `Hierarchy.embed` from another `start`."""
+        hierarchy = self.hierarchy
         return embed_graph(
-            self.transitions,
+            hierarchy.attraction(self.scale, hierarchy.points[self.points], self.transitions),
             iterations,
             start=self.start if start is None else start,
             warm=start is not None,
