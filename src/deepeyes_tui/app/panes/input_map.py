@@ -189,10 +189,8 @@ def _legend(canvas: Canvas, scene: Scene, shown: InputMap, row: int) -> None:
     here = None if chart is None else point_at_cursor(scene, PaneName.INPUT_MAP, chart)
     if here is not None:
         words = instance_words(scene, sample, int(shown.shape.points[here]), chosen_filters(scene, sample.filters))
-        behind = shown.shape.weights[here]
-        words = (
-            f"{short(float(behind), ascii=scene.ascii)} instances like this: {words}" if shown.shape.level else words
-        )
+        if shown.shape.level:
+            words = f"{max(round(float(shown.shape.weights[here])), 1):,} instances like this: {words}"
         canvas.text(canvas.height - 1, SIDE, printable(words, width, scene.ascii), Ink.DEFAULT)
 
 
