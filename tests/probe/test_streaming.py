@@ -465,3 +465,9 @@ def test_no_room_at_all_is_one_notice(tmp_path):
     rings.close()
     assert rings.notice.startswith("no instances are kept")
     assert "\n" not in rings.notice
+
+
+@pytest.mark.parametrize("layer", [2, 3])
+def test_no_input_is_kept_twice_of_a_step(layer):
+    seen = ring(stream(LeNet(), batches(1, batch=64)), layer)
+    assert len(set(seen.inputs.tolist())) == len(seen) > 31

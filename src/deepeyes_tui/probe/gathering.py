@@ -127,7 +127,7 @@ class Gatherer:
         return max(1, min(rows, most // max(values, 1)))
 
     def _choose(self, seen: Instances, most: int) -> Instances:
-        """Draw one of each of `most` equal stretches: neighbours are of one input."""
+        """Draw one of each of `most` stretches of about the same length, none twice: neighbours are of one input."""
         there = len(seen.inputs)
         if there <= most:
             return seen
@@ -135,5 +135,6 @@ class Gatherer:
         if device not in self._generators:
             self._generators[device] = torch.Generator(device=device).manual_seed(self._seed)
         within = torch.rand(most, generator=self._generators[device], device=device)
-        rows = (torch.arange(most, device=device) + within) * (there / most)
-        return seen.pick(rows.long().clamp_max(there - 1))
+        edges = torch.arange(most + 1, device=device) * there // most
+        length = edges[1:] - edges[:-1]
+        return seen.pick(edges[:-1] + torch.minimum((within * length).long(), length - 1))
