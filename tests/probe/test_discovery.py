@@ -185,3 +185,23 @@ def test_a_tapped_model_compiles_without_a_break():
     assert explanation.graph_break_count == 0
     assert torch.equal(torch.compile(model, backend="eager", fullgraph=True)(x), model(x))
     assert len(seen) == 3
+
+
+class AddsInPlace(nn.Module):
+    """A residual sum in place, and the nonlinearity behind it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        y = self.norm(self.conv(x))
+        y += x
+        return torch.tanh(y)
+
+
+def test_a_nonlinearity_behind_a_sum_in_place_is_not_the_layers():
+    model = AddsInPlace()
+    point = discover(model, find_layers(model), (torch.rand(2, 3, 8, 8),), {}).points["conv"]
+    assert point.module == "norm"
+    assert point.nonlinearity is None

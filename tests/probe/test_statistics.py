@@ -205,3 +205,12 @@ def test_layer_becomes_stable_and_loses_it_again():
     history = table.arrays()["stability"][0]
     assert history[-1] > 0.2
     assert (history[-6:-1] < 0.05).all()
+
+
+def test_rows_that_are_not_finite_are_not_undetected():
+    a = torch.tensor([[float("nan"), float("nan")], [0.0, 0.0], [float("inf"), 1.0], [2.0, 1.0]])
+    vector = reduce_activations(a, torch.zeros(()))
+    instances, nan, infinite, *bins = vector[: 3 + PERPLEXITY_BINS + 1].tolist()
+    assert (instances, nan, infinite) == (3, 2, 1)
+    assert bins[-1] == 1
+    assert sum(bins) == 3

@@ -288,12 +288,82 @@ def test_targets_are_read_off_the_criterion():
     assert np.array_equal(seen.labels, data[0][1].numpy()[seen.inputs])
 
 
-def test_a_shared_layer_gives_its_last_call(still):
+def test_a_shared_layer_gives_its_first_call(still):
     model, data = models.SharedLayer(), list(batches(1, shape=(4,), classes=4))
-    seen = ring(stream(model, data, "linear"))
-    with torch.no_grad():
-        once = model.linear(data[0][0])
-    assert np.allclose(seen.patches, once, atol=1e-3)
+    assert np.allclose(ring(stream(model, data, "linear")).patches, data[0][0], atol=1e-3)
+
+
+class Twins(nn.Module):
+    """One encoder for two views of a picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Conv2d(1, 4, 5), nn.Linear(2 * 4 * 24 * 24, 10)
+
+    def forward(self, x):
+        return self.head(torch.cat([self.encoder(view).flatten(1) for view in (x, x.flip(0))], 1))
+
+
+def test_twins_have_the_pictures_that_they_saw():
+    seen = ring(stream(Twins(), batches(2), "encoder"))
+    shades = seen.patches.reshape(len(seen), 5, 5).astype(np.float32) * 255
+    assert np.abs(seen.thumbnails[..., 0] - shades).max() < 3
+
+
+class WholeNumbers(nn.Module):
+    """Takes pictures as they come from a file."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 5), nn.Linear(4 * 12 * 12, 10)
+
+    def forward(self, x):
+        return self.head(self.conv(x.float() / 255).flatten(1))
+
+
+def test_pictures_of_whole_numbers_have_receptive_fields():
+    data = [((255 * x).to(torch.uint8), y) for x, y in batches(2, shape=(3, 16, 16))]
+    seen = ring(stream(WholeNumbers(), data, "conv"))
+    assert (seen.boxes[:, 2:] == 5).all()
+    assert seen.thumbnails.shape[1:] == (5, 5, 3)
+
+
+class Turned(nn.Module):
+    """Takes pictures with their channels last."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 5), nn.Linear(4 * 12 * 12, 10)
+
+    def forward(self, x):
+        return self.head(self.conv(x.permute(0, 3, 1, 2)).flatten(1))
+
+
+def test_pictures_with_channels_last_are_not_mistaken():
+    with deepeyes.watch(Turned(), name="test") as monitor:
+        train(monitor._probe._root, monitor, batches(2, shape=(16, 16, 3)))
+        assert "(batch, height, width, channels)" in "".join(monitor._probe._notices.values())
+    seen = ring("test")
+    assert seen.input_size == ()
+    assert not seen.thumbnails.size
+
+
+def test_a_change_of_focus_carries_the_newest_rows_over(monkeypatch):
+    monkeypatch.setattr("deepeyes_tui.probe.rings.BESIDE_BYTES", 1 << 18)
+    model = LeNet()
+    with deepeyes.watch(model, name="test") as monitor:
+        train(model, monitor, batches(9, batch=64))
+        before = ring("test", 2)
+        monitor._probe.focus("fc1")
+        train(model, monitor, batches(1, batch=64))
+        focused = ring("test", 2)
+        monitor._probe.focus(None)
+        train(model, monitor, batches(4, batch=64))
+        after = ring("test", 2)
+    assert len(before) > 10
+    assert np.array_equal(focused.patches[: len(before)], before.patches)
+    assert len(focused) == len(before) + 64
+    assert np.isin(focused.steps, after.steps).mean() > 0.4
 
 
 def test_inputs_that_are_no_pictures():

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepeyes_tui.link.errors import RingError
-from deepeyes_tui.link.files import make_file, write_all
+from deepeyes_tui.link.files import make_file, read_all, write_all
 from deepeyes_tui.link.instances import Instances
 from deepeyes_tui.link.ring_layout import (
     BEGUN_AT,
@@ -80,6 +80,21 @@ class RingWriter:
             for name, values in given.items():
                 rows[name] = values
         self._put(rows[-self.capacity :])
+
+    def take_over(self, before: RingWriter, most: int) -> None:
+        """Begin with the newest rows of another ring of the same spec, `most` bytes at most. Raises OSError."""
+        count = min(before.written, before.capacity, self.capacity, most // self.spec.row_bytes)
+        rows = np.empty(count, self._row)
+        first = (before.written - count) % before.capacity
+        split = min(count, before.capacity - first)
+        before.read_into(rows[:split], first)
+        before.read_into(rows[split:], 0)
+        self._put(rows)
+
+    def read_into(self, rows: NDArray[Any], place: int) -> None:
+        """Read rows that were written, from a place on. Raises OSError."""
+        if len(rows):
+            read_all(self._fd, rows.view(np.uint8).data, self._rows_at + place * self._row.itemsize)
 
     def _put(self, rows: NDArray[Any]) -> None:
         first, end = self.written, self.written + len(rows)

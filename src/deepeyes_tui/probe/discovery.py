@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
+from deepeyes_tui.probe.inputs import first_with_places, has_places, is_channels_last
 from deepeyes_tui.probe.instances import positions_per_input
 from deepeyes_tui.probe.layers import Layer
 from deepeyes_tui.probe.nonlinearities import Nonlinearity, recognise
@@ -78,12 +79,15 @@ class _Trace(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         subject = self._owner.get(id(args[0])) if args else None
-        trail = self.trails[subject] if subject is not None else None
+        trail, found = self.trails[subject] if subject is not None else None, None
         if trail is not None and trail.point.nonlinearity is None:
             found = recognise(func, args, kwargs)
             if found is not None:
                 trail.point = replace(trail.point, nonlinearity=found, words=(*trail.point.words, found.name))
-        return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if trail is not None and found is None and result is args[0]:
+            self._owner.pop(id(result))  # changed in place by something else: what follows is not the layer's
+        return result
 
     def saw_layer(self, layer: Layer, name: str, output: Any) -> None:
         if isinstance(output, Tensor) and name not in self.trails:
@@ -121,26 +125,46 @@ def discover(model: nn.Module, layers: Sequence[Layer], args: tuple[Any, ...], k
         return Discovery(plain, "receptive fields unknown: the model is too large to ask a copy of it")
     try:
         with untouched(), torch.no_grad(), torch.device("cpu"), torch.autocast("cpu", enabled=False):
-            return Discovery({**plain, **_ask(_cpu_copy(model), layers, args, dict(kwargs))})
+            points, notice = _ask(_cpu_copy(model), layers, args, dict(kwargs))
+            return Discovery({**plain, **points}, notice)
     except Exception as error:  # the user's model may refuse a copy, the CPU or other inputs in any way it likes
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0][:120]
-        return Discovery(plain, f"receptive fields unknown: a copy of the model did not run ({reason})")
+        return Discovery(plain, f"receptive fields unknown: a copy of the model did not run ({_reason(error)})")
 
 
-def _ask(model: nn.Module, layers: Sequence[Layer], args: Any, kwargs: Any) -> dict[str, OutputPoint]:
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:120]
+
+
+def _ask(model: nn.Module, layers: Sequence[Layer], args: Any, kwargs: Any) -> tuple[dict[str, OutputPoint], str]:
     modules = dict(model.named_modules())
     own = {layer.name: layer for layer in layers if layer.name in modules}
     args, kwargs = _few((args, kwargs))
     points = _trace(model, modules, own, args, kwargs)
-    place = next((i for i, a in enumerate(args) if _is_picture(a)), None)
+    place = next((i for i, a in enumerate(args) if has_places(a)), None)
     if place is None:
-        return points
+        return points, ""
+    if is_channels_last(args[place]):
+        return points, "receptive fields unknown: the inputs look like (batch, height, width, channels)"
+    try:
+        return _with_fields(model, modules, own, points, args, kwargs, place), ""
+    except Exception as error:  # the user's model may refuse NaN, floats or other batches in any way it likes
+        return points, f"receptive fields unknown: a copy of the model did not run ({_reason(error)})"
 
+
+def _with_fields(
+    model: nn.Module,
+    modules: Mapping[str, nn.Module],
+    own: Mapping[str, Layer],
+    points: Mapping[str, OutputPoint],
+    args: Any,
+    kwargs: Any,
+    place: int,
+) -> dict[str, OutputPoint]:
     def forward(inputs: Tensor) -> Mapping[str, Tensor]:
         rest = tuple(inputs if i == place else _as_many(a, len(inputs)) for i, a in enumerate(args))
         return _outputs(modules, own, lambda: model(*rest, **_as_many(kwargs, len(inputs))))
 
-    sample: Tensor = args[place][0]
+    sample: Tensor = args[place][0].float()
     fields = find_receptive_fields(forward, sample)
     return {name: _with_field(point, fields.get(name), sample.shape[1:]) for name, point in points.items()}
 
@@ -210,15 +234,11 @@ def _outputs(modules: Mapping[str, nn.Module], own: Mapping[str, Layer], run: Ca
 
 def _unasked(layer: Layer, args: tuple[Any, ...]) -> OutputPoint:
     """Sample by the layer's kernel alone: too many positions rather than too few."""
-    first = next((a for a in args if _is_picture(a)), None)
+    first = first_with_places(args, {})
     if not layer.kernel or first is None or first.dim() != len(layer.kernel) + 2:
         return OutputPoint(layer.name)
     share = math.prod(k / max(n, k) for k, n in zip(layer.kernel, first.shape[2:], strict=True))
     return OutputPoint(layer.name, positions_per_input=positions_per_input(share))
-
-
-def _is_picture(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point() and value.dim() >= 3
 
 
 def _few(tree: Any) -> Any:

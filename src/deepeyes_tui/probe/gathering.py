@@ -18,8 +18,6 @@ from deepeyes_tui.probe.patches import gather_patches, patch_length
 from deepeyes_tui.probe.pictures import Pictures, Window, window_of
 from deepeyes_tui.probe.shipment import Parcel, Shipment, pack, send
 
-MOST_CALLS = 4
-"""Calls of a layer in the last pass, of which the last one's instances leave."""
 BESIDE_FOCUS = 128
 """Instances of a layer that is not in focus, on a step when it is its turn."""
 BESIDE_VALUES = 1 << 17
@@ -67,8 +65,11 @@ class Gatherer:
         self._pictures.enter(args, kwargs)
 
     def wants(self, number: int) -> bool:
-        """Return whether the next call of a layer counts: calls beyond the first few of a shared layer do not."""
-        return self.gathers and self._has_turn(number) and self._taken[number] < MOST_CALLS
+        """Return whether the next call of a layer counts: in a pass, its first one does.
+
+        To that one the pictures, the labels and the receptive field belong.
+        """
+        return self.gathers and self._has_turn(number) and self._taken[number] != self._passes
 
     def _has_turn(self, number: int) -> bool:
         return number == self.focus or self._collected == 0 or number % TURNS == self._collected % TURNS
@@ -79,7 +80,7 @@ class Gatherer:
             self._entering[number, entering.device] = entering.detach()
 
     def take(self, number: int, seen: Instances) -> None:
-        """Pack instances of a layer, sampled behind its output point; a later call in the same step replaces them."""
+        """Pack instances of a layer, sampled behind its output point; a later pass in the step replaces them."""
         device = seen.inputs.device
         entering = self._entering.pop((number, device), None)
         if entering is None:
@@ -92,7 +93,7 @@ class Gatherer:
         pictures = self._pictures.thumbnails(window, seen) if window is not None and spec.thumbnail[2] else None
         data = pack(seen, patches, pictures)
         self._parcels[number] = Parcel(number, spec, data, seen.batch, seen.grid, window)
-        self._taken[number] += 1
+        self._taken[number] = self._passes
         self._gathered_in = self._passes
 
     def describe(

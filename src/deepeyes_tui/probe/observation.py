@@ -28,7 +28,7 @@ def reduce_activations(activations: Tensor, peak: Tensor) -> Tensor:
     `a > 0.5 peak` (section 4.3). NaN and infinity are counted and taken as zero.
     """
     filters = activations.shape[1]
-    a, nan, infinite = _without_nonfinite(activations)
+    a, nan, infinite, broken = _without_nonfinite(activations)
     top = a.amax(0)  # (F,)
     torch.maximum(peak, top.amax(), out=peak)
     a = a / peak.clamp_min(torch.finfo(a.dtype).tiny)
@@ -39,22 +39,26 @@ def reduce_activations(activations: Tensor, peak: Tensor) -> Tensor:
     share = (perplexity - 1) / max(filters - 1, 1)
     place = (share * PERPLEXITY_BINS).long().clamp_(0, PERPLEXITY_BINS - 1)
     place = torch.where(detected, place, PERPLEXITY_BINS)
+    if broken is not None:  # what is not finite is no sign that nothing was detected
+        place = torch.where(broken & ~detected, -1, place)
     bins = torch.arange(PERPLEXITY_BINS + 1, device=a.device)
     vector = torch.empty(COUNTS + 2 * filters, dtype=torch.float32, device=a.device)
-    vector[0], vector[1], vector[2] = len(a), nan, infinite
+    vector[0], vector[1], vector[2] = (place >= 0).sum() if broken is not None else len(a), nan, infinite
     vector[3:COUNTS] = (place.unsqueeze(1) == bins).sum(0)
     vector[COUNTS : COUNTS + filters] = top
     vector[COUNTS + filters :] = (a > ACTIVE_ABOVE).sum(0)
     return vector
 
 
-def _without_nonfinite(a: Tensor) -> tuple[Tensor, Tensor | int, Tensor | int]:
-    """Return the activations with zeros for what is not finite, and how many were NaN and infinite."""
+def _without_nonfinite(a: Tensor) -> tuple[Tensor, Tensor | int, Tensor | int, Tensor | None]:
+    """Return the activations with zeros for what is not finite, how many were NaN and infinite, and the instances
+    `(S,)` that had any; None where it is known that none had.
+    """
     if not a.is_cuda and bool(torch.isfinite(a.sum())):  # on a GPU, looking would be waiting
-        return a, 0, 0
+        return a, 0, 0, None
     finite = torch.isfinite(a)
     nan = torch.isnan(a).sum()
-    return torch.where(finite, a, 0.0), nan, (~finite).sum() - nan
+    return torch.where(finite, a, 0.0), nan, (~finite).sum() - nan, ~finite.all(1)
 
 
 def merge_vectors(one: Tensor, other: Tensor) -> Tensor:

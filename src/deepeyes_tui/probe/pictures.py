@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from deepeyes_tui.link.instances import LARGEST_THUMBNAIL
 from deepeyes_tui.probe.discovery import OutputPoint
+from deepeyes_tui.probe.inputs import first_with_places, is_channels_last
 from deepeyes_tui.probe.instances import Instances, unravel
 
 WHITE = 255
@@ -136,11 +137,10 @@ class Pictures:
 
 
 def first_picture(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
-    """Return the first real tensor with places among a network's arguments if it is `(N, C, H, W)`, else None."""
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, Tensor) and value.dim() >= 3 and value.dtype != torch.bool and not value.is_complex():
-            return value if value.dim() == 4 and value.numel() else None
-    return None
+    """Return the first of a network's arguments that has places if it is `(N, C, H, W)`, else None."""
+    value = first_with_places(args, kwargs)
+    fits = value is not None and value.dim() == 4 and value.numel() and not is_channels_last(value)
+    return value if fits else None
 
 
 def _pick(level: Tensor, inputs: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -13,6 +13,10 @@ from deepeyes_tui.probe.shipment import Shipment
 
 LEAST_ROOM = 1 / 256
 """Of the intended sizes; with less there are no rings at all."""
+SCARCE = 0.25
+"""Of the intended sizes; with less it is said that there is little."""
+MOST_CARRIED = 16 << 20
+"""Bytes of rows that a ring takes over from the one before it: some milliseconds."""
 SMALLER = 4
 """How many times smaller the rings become when the memory is full."""
 
@@ -74,16 +78,27 @@ class Rings:
             return before
         if capacity == 0:
             return None
+        if before is not None and before.spec == spec and before.capacity > capacity and self._have_room():
+            return before
         writer = RingWriter(ring_path(self._folder, number), spec, capacity, focused=number == self._focus)
         self._writers[number] = writer
         if before is not None:
+            if before.spec == spec:
+                writer.take_over(before, MOST_CARRIED)
             before.supersede()
             before.close()
         return writer
 
+    def _have_room(self) -> bool:
+        """Return whether the rings may stay as large as they are, that of a layer which was in focus among them."""
+        used = sum(writer.capacity * writer.spec.row_bytes for writer in self._writers.values())
+        return used <= (FOCUS_BYTES + BESIDE_BYTES) * self._room
+
     def _divide(self, room: float) -> None:
         self._room = room
         self._shares = shares(self._row_bytes, int(BESIDE_BYTES * room))
+        if room < SCARCE:
+            self.notice = f"fewer instances are kept: there is little room in {self._folder.parent}"
 
     def _shrink(self, error: OSError) -> None:
         self._drop()
