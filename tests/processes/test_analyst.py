@@ -248,7 +248,7 @@ def test_one_that_dies_again_and_again_is_given_up_with_its_last_words():
     try:
         analyst.start()
         failure = listener.wait(lambda a: isinstance(a, Failure))
-        assert f"died {DEATHS} times" in failure.sentence
+        assert f"it died {DEATHS} times" in failure.sentence
         assert "no kernels today" in failure.sentence
         assert analyst.pid is None
     finally:

@@ -32,9 +32,9 @@ class Scale:
 class Hierarchy:
     """Scales from all points up (Pezzotti et al. 2016). Made by `build_hierarchy` and `refresh`."""
 
-    points: Floats  # (N, D)
-    neighbors: Ints  # (N, k)
-    scales: list[Scale]
+    points: Floats = field(repr=False)  # (N, D)
+    neighbors: Ints = field(repr=False)  # (N, k)
+    scales: list[Scale] = field(repr=False)
     metric: str = "euclidean"
     seed: int = 0
     _chains: dict[int, Csr] = field(default_factory=dict, repr=False)
@@ -121,9 +121,9 @@ class Subset:
 
     hierarchy: Hierarchy
     scale: int
-    landmarks: Longs  # (n,) positions at `scale`, ascending
-    transitions: Csr  # (n, n)
-    start: Floats  # (n, 2)
+    landmarks: Longs = field(repr=False)  # (n,) positions at `scale`, ascending
+    transitions: Csr = field(repr=False)  # (n, n)
+    start: Floats = field(repr=False)  # (n, 2)
 
     @property
     def points(self) -> Longs:

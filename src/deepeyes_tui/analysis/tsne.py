@@ -107,9 +107,11 @@ def embed_graph(
 
     A `warm` start keeps its scale and is not exaggerated; otherwise the arrangement of `start` counts and not its
     size. t-SNE (van der Maaten, Hinton 2008) on P = (T + T^T) / 2L with exact repulsion: the time goes with L^2.
-    Raises ValueError when `start` does not fit, or `callback_every` is less than 1.
+    Raises ValueError when `start` does not fit, `iterations` are negative, or `callback_every` is less than 1.
     """
     places = checked_start(start, transitions.columns)
+    if iterations < 0:
+        raise ValueError(f"iterations are counted from 0, not {iterations}")
     if callback_every < 1:
         raise ValueError(f"callback_every must be at least 1, not {callback_every}")
     places = parted(places) if warm else small(places)

@@ -49,13 +49,10 @@ class Context:
     layers: bool = True
     live: bool = True
     readonly: bool = False
-    marked: bool = False
     searched: bool = False
     mapped: bool = False
     brushing: bool = False
     undoable: bool = False
-    drilled: bool = False
-    kept: bool = False
 
 
 Applies = Callable[[Context], bool]
@@ -86,7 +83,7 @@ def _markable(context: Context) -> bool:
 
 
 def _ranged(context: Context) -> bool:
-    return _layers(context) and context.focus in (PaneName.FILTERS, *SCATTERS)
+    return _layers(context) and not context.brushing and context.focus in (PaneName.FILTERS, *SCATTERS)
 
 
 def _scattered(context: Context) -> bool:
@@ -127,20 +124,12 @@ def _undoable(context: Context) -> bool:
     return _layers(context) and context.undoable
 
 
-def _marked(context: Context) -> bool:
-    return _layers(context) and context.marked
-
-
-def _kept(context: Context) -> bool:
-    return _layers(context) and context.kept
-
-
 def _sideways(context: Context) -> bool:
     return _layers(context) and context.focus in (PaneName.PERPLEXITY, PaneName.LAYER, PaneName.FILTERS, *MAPS)
 
 
 def _opens(context: Context) -> bool:
-    return _layers(context) and context.focus in (*PANES[:4], *MAPS)
+    return _layers(context) and not context.brushing and context.focus in (*PANES[:4], *MAPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +146,9 @@ class Binding:
 
 
 BINDINGS: tuple[Binding, ...] = (
+    Binding("end_brush", ("enter", "v"), "Enter v", "mark what is in it", Group.MARK, _brushing, "Enter mark"),
+    Binding("swap", ("o",), "o", "other corner of the rectangle", Group.MARK, _brushing, "o corner"),
+    Binding("drop_brush", ("escape",), "Esc", "drop the rectangle", Group.MARK, _brushing, "Esc drop"),
     Binding("down", ("j", "down"), "j ↓", "next item, or down", Group.MOVE),
     Binding("up", ("k", "up"), "k ↑", "previous item, or up", Group.MOVE),
     Binding("left", ("h", "left"), "h ←", "left within a view", Group.MOVE, _sideways),
@@ -164,7 +156,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("page_down", ("pagedown", "ctrl+d"), "PgDn", "a page down", Group.MOVE),
     Binding("page_up", ("pageup", "ctrl+u"), "PgUp", "a page up", Group.MOVE),
     Binding("first", ("g", "home"), "g Home", "to the first item", Group.MOVE),
-    Binding("last", ("G", "end"), "G End", "to the last item; the log: follow again", Group.MOVE),
+    Binding("last", ("G", "end"), "G End", "to the last item", Group.MOVE),
     Binding("previous_layer", ("[",), "[", "previous layer, from any view", Group.MOVE, _layers),
     Binding("next_layer", ("]",), "]", "next layer, from any view", Group.MOVE, _layers, "[ ] layer"),
     Binding("next_pane", ("tab",), "Tab", "next pane", Group.LOOK, _pane),
@@ -177,7 +169,7 @@ BINDINGS: tuple[Binding, ...] = (
         "shows",
         ("m",),
         "m",
-        "labels, activation, maximum, truth of the map",
+        "labels, activation, maximum, truth",
         Group.LOOK,
         _on_input_map,
         "m colour",
@@ -196,25 +188,24 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("zoom_in", ("+", "="), "+", "zoom in, around the cursor", Group.LOOK, _scattered, "+ - zoom"),
     Binding("zoom_out", ("-",), "-", "zoom out", Group.LOOK, _scattered),
     Binding("renew", ("r",), "r", "map the newest instances", Group.LOOK, _on_a_map, "r renew"),
-    Binding("renew_every", ("e",), "e", "renew by itself every 200, 1000 steps, or not", Group.LOOK, _on_a_map),
+    Binding("renew_every", ("e",), "e", "renew every 200 or 1000 steps, or not", Group.LOOK, _on_a_map),
     Binding("looser", ("<",), "<", "join filters that are less alike", Group.LOOK, _on_filter_map),
     Binding("stricter", (">",), ">", "join only filters that are more alike", Group.LOOK, _on_filter_map),
-    Binding("quantity", ("m",), "m", "maximum, frequency, mean on marked instances", Group.LOOK, _filters, "m value"),
+    Binding("quantity", ("m",), "m", "maximum, frequency, mean on the marked", Group.LOOK, _filters, "m value"),
     Binding("sort", ("s",), "s", "sort by the next column or value", Group.LOOK, _in(*LISTS), "s sort"),
     Binding("reverse", ("S",), "S", "reverse the order", Group.LOOK, _in(*LISTS)),
     Binding("freeze", ("z",), "z", "freeze the picture (training goes on)", Group.LOOK, _pane),
     Binding("theme", ("T",), "T", "next theme: dark, light, the terminal's own", Group.LOOK),
     Binding("mark", ("space",), "space", "mark what is under the cursor", Group.MARK, _markable, "space mark"),
-    Binding("range", ("v",), "v", "start / end a range, or a rectangle (brush)", Group.MARK, _ranged, "v brush"),
-    Binding("swap", ("o",), "o", "other corner of the rectangle", Group.MARK, _brushing, "o corner"),
-    Binding("combine", ("o",), "o", "a brush adds, replaces, intersects, removes", Group.MARK, _scattered),
+    Binding("range", ("v",), "v", "start / end a range or a rectangle", Group.MARK, _ranged, "v brush"),
+    Binding("combine", ("o",), "o", "brush: add, replace, intersect, remove", Group.MARK, _scattered),
     Binding("mark_all", ("a",), "a", "mark all", Group.MARK, _markable),
     Binding("invert", ("i",), "i", "mark all others instead", Group.MARK, _markable),
     Binding("undo", ("u",), "u", "undo the last change of marks", Group.MARK, _undoable),
     Binding("same_label", ("b",), "b", "mark all of the same label", Group.MARK, _scattered, "b label"),
-    Binding("undetected", ("x",), "x", "mark the instances that no filter detects", Group.MARK, _instances),
-    Binding("keep", ('"',), '"', "keep the marks under a name", Group.MARK, _marked),
-    Binding("recall", ("'",), "'", "take up marks that were kept", Group.MARK, _kept),
+    Binding("undetected", ("x",), "x", "mark what no filter detects", Group.MARK, _instances),
+    Binding("keep", ('"',), '"', "keep the marks under a name", Group.MARK, _markable),
+    Binding("recall", ("'",), "'", "take up marks that were kept", Group.MARK, _markable),
     Binding("escape", ("escape",), "Esc", "clear the marks, one level up", Group.MARK),
     Binding(
         "search",

@@ -23,7 +23,10 @@ AFTER_STOP = 10.0
 def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) -> int:
     """Show a run until the user leaves. Returns the script's exit status if this viewer started it and it has ended."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        print("deepeyes: the viewer needs a terminal; use --once for one picture, or --headless", file=sys.stderr)
+        print(
+            "deepeyes: the viewer draws on standard error, which is no terminal; --once prints one picture",
+            file=sys.stderr,
+        )
         return 1
     terminal = prepare(options.color, options.glyphs, options.max_kbps, os.environ)
     # The first snapshot is read while textual is imported.
@@ -92,13 +95,17 @@ def print_once(run: Run, *, options: ViewOptions) -> int:
 
     glyphs, colour = Glyphs(terminal.glyphs), terminal.depth != "none"
     scene = shown(Scene(run=run.name, glyphs=glyphs, colour=colour, readonly=options.readonly), news)
-    scene = opened(scene, options.pane, options.layer)
+    try:
+        scene = opened(scene, options.pane, options.layer)
+    except ValueError as error:
+        print(f"deepeyes: {error}", file=sys.stderr)
+        return 1
     if scene.desk.maps_screen:
         from deepeyes_tui.app.waiting import with_maps
 
         scene = with_maps(scene, run, MAPS_WITHIN)
     size = options.size or shutil.get_terminal_size((120, 40))
-    plain = not asked and not sys.stdout.isatty()
+    plain = terminal.depth == "none" or (not asked and not sys.stdout.isatty())
     if options.text:
         from deepeyes_tui.app.keeping import view_text
 

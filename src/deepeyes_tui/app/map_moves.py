@@ -15,7 +15,7 @@ from deepeyes_tui.app.panes.instances import shown_rows, tiles_of
 from deepeyes_tui.app.panes.layer import bins_of_sample
 from deepeyes_tui.app.plots.scatter import zoomed
 from deepeyes_tui.app.room import Move, Room
-from deepeyes_tui.app.scene import Brush, MapShows, Scene, shown_on_map
+from deepeyes_tui.app.scene import Asking, Brush, MapShows, Scene, shown_on_map
 from deepeyes_tui.app.selection import Combine, Marks
 from deepeyes_tui.link.snapshot import PERPLEXITY_BINS
 
@@ -300,7 +300,25 @@ def _similar(step: float) -> Move:
     return move
 
 
+def keep(scene: Scene, _: Room) -> Scene:
+    """Ask for the name under which the marks are kept."""
+    if not (scene.selection.marked or scene.selection.instances):
+        return scene.with_desk(note="mark something first: there is nothing to keep", note_is_error=True)
+    return scene.with_desk(typing="", asking=Asking.KEEP)
+
+
+def recall(scene: Scene, _: Room) -> Scene:
+    """Ask for the name under which marks were kept."""
+    if not scene.selection.named:
+        return scene.with_desk(note='nothing is kept: " keeps the marks under a name', note_is_error=True)
+    return scene.with_desk(typing="", asking=Asking.RECALL)
+
+
 MAP_MOVES: Mapping[str, Move] = {
+    "end_brush": brush,
+    "drop_brush": lambda scene, _: scene.with_desk(brush=None),
+    "keep": keep,
+    "recall": recall,
     "swap": swap,
     "combine": _combine,
     "invert": invert,

@@ -23,6 +23,8 @@ from deepeyes_tui.link.maps import (
     Survey,
 )
 
+SHELF_BYTES = 40 << 20
+"""Of the maps of other layers that are kept."""
 Clock = Callable[[], float]
 
 
@@ -51,11 +53,14 @@ class InputMap:
         return self.frame.iteration >= self.frame.iterations
 
 
+Shelf = tuple[tuple[InputMap, FilterMap | None], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Maps:
     """`sample` is the newest; `input` the newest map that has places, which may be of a sample before it.
 
-    `since` is when `progress` was said, `asked` the newest requests' numbers, by kind.
+    `since` is when `progress` was said. `shelf` has maps of other layers, the newest first, to be shown again at once.
     """
 
     version: int = 0
@@ -67,6 +72,7 @@ class Maps:
     survey: Survey | None = None
     failure: str = ""
     coming: MapShape | None = None
+    shelf: Shelf = ()
 
     def numbers(self, layer: str) -> LayerNumbers | None:
         """Return the survey's numbers of a layer."""
@@ -83,7 +89,9 @@ def taken(maps: Maps, answer: Answer, now: float) -> Maps:
         case Failure():
             return replace(maps, failure=answer.sentence)
         case Sample():
-            return replace(maps, sample=answer, coming=None, failure="", input=_of_layer(maps.input, answer))
+            kept = _of_layer(maps.input, answer)
+            shelf = maps.shelf if kept is not None else _shelved(maps)
+            return replace(maps, sample=answer, coming=None, failure="", input=kept, shelf=shelf)
         case MapShape():
             return replace(maps, coming=answer, failure="")
         case MapFrame():
@@ -96,6 +104,27 @@ def taken(maps: Maps, answer: Answer, now: float) -> Maps:
             return replace(maps, filters=answer, failure="")
         case Survey():
             return replace(maps, survey=answer)
+
+
+def _shelved(maps: Maps) -> Shelf:
+    """Put the map that is shown onto the shelf, in the place of an older one of its layer; the oldest fall off."""
+    shown = maps.input
+    if shown is None or not shown.complete:
+        return maps.shelf
+    layer = shown.sample.layer
+    filters = maps.filters if maps.filters is not None and maps.filters.layer == layer else None
+    shelf: list[tuple[InputMap, FilterMap | None]] = [(shown, filters)]
+    room = SHELF_BYTES - size_of(shown)
+    for pair in maps.shelf:
+        room -= size_of(pair[0])
+        if room >= 0 and pair[0].sample.layer != layer:
+            shelf.append(pair)
+    return tuple(shelf)
+
+
+def size_of(shown: InputMap) -> int:
+    """Return about how many bytes a map takes."""
+    return shown.sample.activations.nbytes + shown.sample.thumbnails.nbytes
 
 
 def _of_layer(shown: InputMap | None, sample: Sample) -> InputMap | None:

@@ -128,8 +128,6 @@ def _tab(step: int) -> Move:
 
 def _open(scene: Scene, room: Room) -> Scene:
     focus = scene.desk.focus
-    if focus in SCATTERS and scene.brush is not None:
-        return map_moves.brush(scene, room)
     if focus is PaneName.INPUT_MAP:
         return map_moves.drill_in(scene, room)
     if focus is PaneName.FILTER_MAP:
@@ -162,7 +160,11 @@ def _escape(scene: Scene, room: Room) -> Scene:
         return replace(scene, selection=select.clear(selection))
     if selection.labels:
         return replace(scene, selection=replace(selection, labels=select.NONE))
-    return scene.with_desk(full=False) if desk.full else _back(scene, room)
+    if desk.full:
+        return scene.with_desk(full=False)
+    if desk.maps_screen:
+        return scene if desk.focus in MAPS else to_pane(scene, PaneName.INPUT_MAP)
+    return _back(scene, room)
 
 
 def _range(scene: Scene, room: Room) -> Scene:
@@ -195,10 +197,6 @@ def _quantity(scene: Scene, _: Room) -> Scene:
     return scene.with_desk(quantity=Quantity.MAXIMUM, by_selection=True)
 
 
-def _asking(asking: Asking) -> Move:
-    return lambda scene, _: scene.with_desk(typing="", asking=asking)
-
-
 def _after(value: Named) -> Named:
     members = list(type(value))
     return members[(members.index(value) + 1) % len(members)]
@@ -228,9 +226,7 @@ MOVES: dict[str, Move] = {
     "mark": map_moves.mark_at_cursor,
     "range": _range,
     "mark_all": map_moves.mark_all,
-    "keep": _asking(Asking.KEEP),
-    "recall": _asking(Asking.RECALL),
-    "search": _asking(Asking.SEARCH),
+    "search": lambda scene, _: scene.with_desk(typing="", asking=Asking.SEARCH),
     "next_match": lambda scene, _: next_match(scene, 1),
     "previous_match": lambda scene, _: next_match(scene, -1),
     "help": lambda scene, _: scene.with_desk(help=not scene.desk.help, help_top=0),

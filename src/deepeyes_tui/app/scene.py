@@ -168,8 +168,9 @@ class Scene:
     @property
     def input_map(self) -> InputMap | None:
         """The Input Map of the layer in focus."""
-        found = self.maps.input
-        return found if found is not None and self._fits(found.sample.layer, found.sample.filters) else None
+        shown = (self.maps.input, *(pair[0] for pair in self.maps.shelf))
+        fitting = (m for m in shown if m is not None and self._fits(m.sample.layer, m.sample.filters))
+        return next(fitting, None)
 
     @property
     def sample(self) -> Sample | None:
@@ -182,8 +183,8 @@ class Scene:
     @property
     def filter_map(self) -> FilterMap | None:
         """The Filter Map of the layer in focus."""
-        found = self.maps.filters
-        return found if found is not None and self._fits(found.layer, len(found.label)) else None
+        shown = (self.maps.filters, *(pair[1] for pair in self.maps.shelf))
+        return next((m for m in shown if m is not None and self._fits(m.layer, len(m.label))), None)
 
     def _fits(self, layer: str, filters: int) -> bool:
         own = self.snapshot.layers[self.selection.layer] if self.snapshot and self.snapshot.layers else None
@@ -210,13 +211,10 @@ class Scene:
             layers=self.layers > 0,
             live=self.snapshot is not None and not self.ended,
             readonly=self.readonly,
-            marked=bool(self.selection.marked or self.selection.instances),
             searched=bool(desk.searched),
             mapped=self.sample is not None,
             brushing=self.brush is not None,
             undoable=bool(self.selection.past),
-            drilled=bool(self.trail),
-            kept=bool(self.selection.named),
         )
 
 

@@ -51,7 +51,8 @@ def _labels(scene: Scene, wanted: str) -> Scene:
     if wanted and not numbers:
         return scene.with_desk(note=f"no label matches {wanted}", note_is_error=True)
     labels = frozenset(numbers) if wanted else select.NONE
-    note = f"{len(labels)} labels in question: the others are grey" if labels else "all labels in colour"
+    count = f"{len(labels)} label{'s' * (len(labels) != 1)}"
+    note = f"{count} in question: the others are grey" if labels else "all labels in colour"
     chosen = replace(scene.selection, labels=labels)
     return replace(scene, selection=chosen).with_desk(note=note, note_is_error=False)
 

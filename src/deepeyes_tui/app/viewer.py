@@ -146,7 +146,8 @@ class Viewer(PacedApp, inherit_bindings=False):
             return
         self._maps_of.look(self.scene)
         maps = self.box.latest
-        if maps.version != self.scene.maps.version and not self.scene.desk.frozen and self.may_draw():
+        held = self.scene.desk.frozen or self.scene.brush is not None  # what is being marked stays where it is
+        if maps.version != self.scene.maps.version and not held and self.may_draw():
             self.scene = replace(self.scene, maps=maps)
 
     def _look_at(self, layer: str) -> None:
@@ -161,8 +162,9 @@ class Viewer(PacedApp, inherit_bindings=False):
     def _with_news(self, scene: Scene, news: News) -> Scene:
         self._taken = news.number
         after = self._open(shown(scene, news))
-        # The last lines of the log say why.
-        return to_pane(after, PaneName.LOG) if after.failed and not scene.failed and after.log else after
+        # The last lines of the log say why; who looks at maps keeps them, and the header says it too.
+        ended = after.failed and not scene.failed and after.log and not after.desk.maps_screen
+        return to_pane(after, PaneName.LOG) if ended else after
 
     # Keys
 

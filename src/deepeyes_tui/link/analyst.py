@@ -135,7 +135,8 @@ class Analyst:
         if not again:
             numbers = [request.number for request in self._open.values()] or [0]
             for number in numbers:
-                self._receive(Failure(number, f"the analysis process died {DEATHS} times: {last_words.say(status)}"))
+                sentence = f"r starts the analysis again: it died {DEATHS} times, {last_words.say(status)}"
+                self._receive(Failure(number, sentence))
 
 
 class _LastWords:

@@ -19,9 +19,13 @@ from deepeyes_tui.app.plots.marks import draw_cursor, draw_lines, draw_rectangle
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.plots.scatter import draw_scatter
 from deepeyes_tui.app.scene import Scene
-from deepeyes_tui.link.maps import FilterMap
+from deepeyes_tui.link.maps import REDUNDANT, FilterMap
 
 MARKED_SIZE = 4
+FEW = 100
+"""Filters, up to which even the smallest are drawn with two dots."""
+LEAST_STRENGTH = 1.25
+"""Times the strength that a filter has which fires on all labels alike."""
 
 
 def draw_filter_map(scene: Scene, width: int, height: int) -> Canvas:
@@ -34,7 +38,8 @@ def draw_filter_map(scene: Scene, width: int, height: int) -> Canvas:
     if not (~shown.dead).any():
         plot = sentence(chart.width, chart.height, f"all {len(shown.dead):,} filters are dead")
     lay(canvas, plot, 0, SIDE)
-    lay(canvas, label_legend(scene, shown.label, chart.width, 1), chart.height, SIDE)
+    labels = np.where(has_label(shown), shown.label, -1).astype(np.int32)
+    lay(canvas, label_legend(scene, labels, chart.width, 1), chart.height, SIDE)
     _tray(canvas, chart.height + 1, scene, shown)
     words = filter_words(scene, shown, scene.selection.cursor)
     canvas.text(height - 1, SIDE, printable(words, chart.width, scene.ascii), Ink.DEFAULT)
@@ -44,6 +49,7 @@ def draw_filter_map(scene: Scene, width: int, height: int) -> Canvas:
 def _plot(scene: Scene, shown: FilterMap, chart: Chart) -> Canvas:
     named = len(scene.snapshot.labels) if scene.snapshot else 0
     ink = label_inks(shown.label, max(named, int(shown.label.max(initial=-1)) + 1))
+    ink[~has_label(shown)] = Ink.MUTED
     marked = marked_flags(scene, shown)
     asked = np.ones(len(ink), bool)
     if scene.selection.labels:
@@ -57,9 +63,9 @@ def _plot(scene: Scene, shown: FilterMap, chart: Chart) -> Canvas:
         chart.points,
         chart.view,
         ink=ink,
-        size=np.where(marked, MARKED_SIZE, sizes_of(shown.strength, 1.0)),
+        size=np.where(marked, MARKED_SIZE, np.maximum(sizes_of(shown.strength, 1.0), len(marked) <= FEW)),
         priority=asked.astype(np.intp) + marked,
-        letter=label_letters(shown.label),
+        letter=label_letters(np.where(has_label(shown), shown.label, -1)),
         glyphs=scene.glyphs,
         colour=scene.colour,
         letters=scene.desk.letters,
@@ -73,6 +79,13 @@ def _plot(scene: Scene, shown: FilterMap, chart: Chart) -> Canvas:
     elif scene.selection.cursor < len(chart.points):
         draw_cursor(plot, *chart.cell(scene.selection.cursor))
     return plot
+
+
+def has_label(shown: FilterMap) -> NDArray[np.bool_]:
+    """Return which filters go with one label more than chance would have it, `(F,)`: others change theirs at random."""
+    seen = len(np.unique(shown.label[shown.label >= 0]))
+    labels: NDArray[np.bool_] = (shown.label >= 0) & (shown.strength * max(seen, 2) >= LEAST_STRENGTH)
+    return labels
 
 
 def marked_flags(scene: Scene, shown: FilterMap) -> NDArray[np.bool_]:
@@ -102,7 +115,7 @@ def _tray(canvas: Canvas, row: int, scene: Scene, shown: FilterMap) -> None:
 
 def _redundancy(shown: FilterMap, ascii: bool) -> str:
     spare = sum(len(group) - 1 for group in shown.groups)
-    groups = f"{spare:,} redundant in {len(shown.groups):,} groups" if shown.groups else "none redundant"
+    groups = f"{spare:,} redundant in {len(shown.groups):,} groups" if shown.groups else f"none over {REDUNDANT} alike"
     return f"{groups}, {short(shown.effective, ascii=ascii)} effective of {len(shown.dead):,}"
 
 
@@ -113,9 +126,10 @@ def filter_words(scene: Scene, shown: FilterMap, filter: int) -> str:
     if shown.dead[filter]:
         return f"filter {filter}: dead"
     names = scene.snapshot.labels if scene.snapshot else ()
-    words = [f"filter {filter}: label {label_name(names, int(shown.label[filter]), scene.ascii)}"]
+    own = label_name(names, int(shown.label[filter]), scene.ascii)
+    words = [f"filter {filter}: " + (f"label {own}" if has_label(shown)[filter] else "no label of its own")]
     words.append(f"strength {short(float(shown.strength[filter]), ascii=scene.ascii)}")
-    words.append(f"fires on {percent(float(shown.coverage[filter]), ascii=scene.ascii)}")
+    words.append(f"over half its maximum on {percent(float(shown.coverage[filter]), ascii=scene.ascii)}")
     likest = most_alike(shown, filter)
     if likest is not None:
         other, similarity = likest
@@ -139,6 +153,7 @@ def _facts(scene: Scene) -> str:
     words = [layer_name(scene, scene.selection.layer, 20)]
     marks = int(marked_flags(scene, shown).sum())
     words += [f"{marks:,} marked"] if marks else []
+    words += [f"joined from {scene.desk.similar}"] if scene.desk.similar != REDUNDANT else []
     words.append(_redundancy(shown, scene.ascii))
     return ", ".join(words)
 

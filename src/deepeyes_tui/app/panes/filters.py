@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from deepeyes_tui.app.bindings import PaneName
-from deepeyes_tui.app.panes.base import Pane, lay, sentence, table, wrapped
+from deepeyes_tui.app.chosen import mean_activation
+from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table, wrapped
 from deepeyes_tui.app.panes.words import filter_words, layer_name, reliability
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.heatmap import HeatmapLayout, draw_heatmap, draw_legend, layout_heatmap
@@ -110,19 +111,31 @@ def _facts(scene: Scene) -> str:
     return ", ".join(words + ([f"{marks} marked"] if marks else []))
 
 
-def filters_text(scene: Scene) -> str:
+def filters_columns(scene: Scene) -> Columns | None:
     """Return the numbers of every filter of the layer in focus, in the map's order."""
     layer = scene.layer
     if layer is None:
-        return "no layers"
+        return None
     flags, rows = _flags(scene, layer), []
+    shown = mean_activation(scene.sample, scene.selection.chosen) if _by_marks(scene) and scene.sample else None
     for i in filter_order(scene, layer).tolist():
         state = "dead" if layer.dead[i] else "always on" if layer.always_on[i] else ""
         reached = str(layer.reached_step[i]) if layer.reached_step[i] >= 0 else "-"
-        numbers = short(float(layer.maximum[i]), ascii=True), reached, percent(float(layer.frequency[i]), ascii=True)
+        numbers = [short(float(layer.maximum[i]), ascii=True), reached, percent(float(layer.frequency[i]), ascii=True)]
+        numbers += [short(float(shown[i]), ascii=True)] if shown is not None else []
         rows.append([str(i), *numbers, state, "marked" if flags[i] else ""])
-    heads = ("filter", "maximum", "reached at step", "active on", "state", "marked")
-    return f"{layer_name(scene, scene.selection.layer)}\n\n{table(heads, rows)}"
+    mean = (str(Quantity.SELECTION),) if shown is not None else ()
+    return ("filter", "maximum", "reached at step", "active on", *mean, "state", "marked"), rows
+
+
+def _by_marks(scene: Scene) -> bool:
+    return shown_quantity(scene) is Quantity.SELECTION
+
+
+def filters_text(scene: Scene) -> str:
+    """Return the numbers of every filter as text."""
+    columns = filters_columns(scene)
+    return "no layers" if columns is None else f"{layer_name(scene, scene.selection.layer)}\n\n{table(*columns)}"
 
 
 def _view(desk: Desk) -> tuple[object, ...]:
@@ -135,4 +148,5 @@ PANE = Pane(
     _facts,
     filters_text,
     lambda scene: (scene.snapshot, scene.selection, scene.sample, *_view(scene.desk)),
+    filters_columns,
 )

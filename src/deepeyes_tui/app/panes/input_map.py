@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of, point_at_cursor
-from deepeyes_tui.app.chosen import intensity, point_flags
+from deepeyes_tui.app.chosen import flags_of, intensity, point_flags
 from deepeyes_tui.app.maps import InputMap
 from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
 from deepeyes_tui.app.panes.map_words import busy_words, chosen_filters, instance_words, undetected_share, waiting_words
@@ -131,10 +131,15 @@ def _by_maximum(shown: InputMap) -> Dots:
     return Dots(ink, np.where(lost, 2, sizes_of(maximum, top)), lost.astype(np.intp), letter)
 
 
+def judged(shown: InputMap) -> bool:
+    """Return whether it is known how true the picture is."""
+    return shown.quality is not None and len(shown.quality.trustworthiness) == len(shown.shape.points)
+
+
 def wrongness(shown: InputMap) -> NDArray[np.intp]:
     """Return of each point whether its picture is faithful (0), has false neighbours (1), is torn (2), or both (3)."""
     quality = shown.quality
-    if quality is None or len(quality.trustworthiness) != len(shown.shape.points):
+    if quality is None or not judged(shown):
         return np.zeros(len(shown.shape.points), np.intp)
     false, torn = (_stretched(1 - values) for values in (quality.trustworthiness, quality.continuity))
     return (false >= WRONG_FROM) + 2 * (torn >= WRONG_FROM).astype(np.intp)
@@ -150,6 +155,8 @@ def _by_truth(scene: Scene, shown: InputMap, chart: Chart) -> Dots:
     missing neighbours of the point under the cursor are large (Martins et al. 2014).
     """
     kind = wrongness(shown)
+    if not judged(shown):
+        return Dots(*(np.full(len(kind), value) for value in (Ink.GREYED, 1, 0, ord("?"))))
     ink, letter, size, priority = quality_inks(kind), quality_letters(kind), np.ones(len(kind), np.intp), kind.copy()
     here, quality = point_at_cursor(scene, PaneName.INPUT_MAP, chart), shown.quality
     if here is not None and quality is not None and here < len(quality.false_neighbours):
@@ -176,14 +183,15 @@ def _legend(canvas: Canvas, scene: Scene, shown: InputMap, row: int) -> None:
     width, sample = canvas.width - 2 * SIDE, shown.sample
     shows = shown_on_map(scene)
     if shows is MapShows.LABELS:
-        legend = label_legend(scene, sample.labels, width, 2)
+        marked = flags_of(sample, scene.selection.chosen) if scene.selection.chosen else np.ones(sample.size, bool)
+        legend = label_legend(scene, np.where(marked, sample.labels, -1).astype(np.int32), width, 2)
     elif shows is MapShows.TRUTH:
         legend = draw_quality(width, glyphs=scene.glyphs, colour=scene.colour)
     else:
         high = 1.0 if shows is MapShows.ACTIVATION else float(sample.maximum.max(initial=0.0))
         legend = draw_intensity(width, ramp=Ink.MAXIMUM, low=0.0, high=high, glyphs=scene.glyphs, colour=scene.colour)
     lay(canvas, legend, row, SIDE)
-    if shows in (MapShows.ACTIVATION, MapShows.MAXIMUM):
+    if shows is not MapShows.LABELS:
         canvas.text(row + 1, SIDE, printable(_explained(scene, shown), width, scene.ascii), Ink.MUTED)
     chart = chart_of(scene, PaneName.INPUT_MAP, canvas.width, canvas.height)
     here = None if chart is None else point_at_cursor(scene, PaneName.INPUT_MAP, chart)
@@ -195,6 +203,12 @@ def _legend(canvas: Canvas, scene: Scene, shown: InputMap, row: int) -> None:
 
 
 def _explained(scene: Scene, shown: InputMap) -> str:
+    if shown_on_map(scene) is MapShows.TRUTH:
+        if not judged(shown):
+            return "not judged yet"
+        assert shown.quality is not None
+        means = (float(values.mean()) for values in (shown.quality.trustworthiness, shown.quality.continuity))
+        return "trustworthiness {:.3f}, continuity {:.3f} in the mean, 1 is best".format(*means)
     if shown_on_map(scene) is MapShows.MAXIMUM:
         return f"largest activation of any filter, {undetected_share(shown.sample, scene.ascii)}"
     filters = chosen_filters(scene, shown.sample.filters)
@@ -226,26 +240,31 @@ def label_legend(scene: Scene, labels: NDArray[np.int32], width: int, rows: int)
 
 
 def _facts(scene: Scene) -> str:
-    shown = scene.input_map
+    shown, name = scene.input_map, layer_name(scene, scene.selection.layer, 20) if scene.layers else ""
     if shown is None:
-        return layer_name(scene, scene.selection.layer, 20) if scene.layers else ""
-    words = [layer_name(scene, scene.selection.layer, 20), str(shown_on_map(scene))]
-    if scene.brush is not None:
+        return name
+    words = [name, str(shown_on_map(scene)), *_going_on(scene, shown)]
+    if scene.brush is not None or scene.desk.combine is not Combine.ADD:
         words.append(f"brush {scene.desk.combine}")
-    elif scene.desk.combine is not Combine.ADD:
-        words.append(str(scene.desk.combine))
     if scene.selection.chosen:
         words.append(f"{len(scene.selection.chosen):,} marked")
-    words.append(f"{len(shown.shape.points):,} of {shown.sample.size:,}")
     if shown.shape.trail:
-        words.append("in " + "/".join(str(len(ids)) for ids in shown.shape.trail))
+        words.append("inside " + " > ".join(str(len(ids)) for ids in shown.shape.trail))
+    words.append(f"{len(shown.shape.points):,} of {shown.sample.size:,}")
+    if shown.sample.nonfinite:
+        words.append(f"{shown.sample.nonfinite:,} not finite or cut")
+    if shown.sample.size:
+        words.append(f"{'as of ' * scene.ended}step {int(shown.sample.steps.max()):,}")
+    return ", ".join(words + ([f"renewed every {scene.desk.renew_every}"] if scene.desk.renew_every else []))
+
+
+def _going_on(scene: Scene, shown: InputMap) -> list[str]:
+    """Say what failed, or what is being done."""
+    if scene.maps.failure:
+        return [busy_words(scene)]
     if not shown.complete:
-        words.append(f"{shown.frame.iteration}/{shown.frame.iterations}")
-    elif busy := busy_words(scene):
-        words.append(busy)
-    elif shown.sample.size and scene.ended:
-        words.append(f"as of step {int(shown.sample.steps.max()):,}")
-    return ", ".join(words)
+        return [f"{shown.frame.iteration}/{shown.frame.iterations}"]
+    return [busy_words(scene)] if busy_words(scene) else []
 
 
 def input_map_columns(scene: Scene) -> Columns | None:
@@ -297,6 +316,7 @@ PANE = Pane(
         scene.desk.brush,
         scene.desk.combine,
         scene.desk.views,
+        scene.desk.renew_every,
     ),
     input_map_columns,
 )

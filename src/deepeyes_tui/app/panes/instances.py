@@ -26,6 +26,8 @@ from deepeyes_tui.link.maps import Sample
 
 TOP = 50
 """Instances that are listed for a filter at most; all marked ones are."""
+LOOKED_AT = 400
+"""Of a filter's strongest instances, those among which different pictures are looked for."""
 WISH = 12
 """Pictures that are to be seen at once, the averaged one among them."""
 AVERAGED = 1
@@ -54,10 +56,19 @@ def _ranked(sample: Sample, chosen: Marks | None, filters: tuple[int, ...]) -> R
     strength = intensity(sample, filters, rows)
     order = np.argsort(-strength, kind="stable")
     if chosen is None:
-        order = order[:TOP][strength[order[:TOP]] > 0]
+        order = order[:LOOKED_AT][strength[order[:LOOKED_AT]] > 0]
+        order = order[_distinct(sample, rows[order])][:TOP]
     ranked = rows[order]
     ranked.flags.writeable = False
     return ranked
+
+
+def _distinct(sample: Sample, rows: Rows) -> Rows:
+    """Return which of some instances, in their order, show a picture for the first time: epochs bring them again."""
+    if not (has_pictures(sample) and len(rows)):
+        return np.arange(len(rows))
+    pictures = sample.thumbnails[rows].reshape(len(rows), -1)
+    return np.sort(np.unique(pictures, axis=0, return_index=True)[1])
 
 
 def has_pictures(sample: Sample) -> bool:

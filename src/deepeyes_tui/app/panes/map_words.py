@@ -24,6 +24,9 @@ def waiting_words(scene: Scene) -> str:
     if progress.stage is Stage.WARMING:
         once = " (compiling, this once)" if progress.seconds > COMPILING else ""
         return f"{name}: the analysis is warming up, {progress.seconds:.0f} s{once}"
+    if scene.layer is not None and not scene.layer.has_run:
+        notices = " ".join(scene.snapshot.status.notices)
+        return printable(f"{name} has not run in a training pass. {notices}", 300, scene.ascii)
     if scene.maps.failure:
         return printable(scene.maps.failure, 300, scene.ascii)
     if progress.stage is Stage.STARTING:

@@ -26,7 +26,9 @@ def draw_status(scene: Scene, width: int) -> Canvas:
         end = canvas.text(0, 1, desk.asking, Ink.ACCENT, Look.BOLD)
         end = canvas.text(0, end, printable(desk.typing, width - 40, scene.ascii), Ink.DEFAULT)
         canvas.text(0, end, " ", Ink.DEFAULT, Look.REVERSE)
-        canvas.text(0, end + 3, f"Enter {ENTERS[desk.asking]}  Esc cancel", Ink.MUTED)
+        names = f"  kept: {', '.join(scene.selection.named)}" if desk.asking is Asking.RECALL else ""
+        hint = f"Enter {ENTERS[desk.asking]}  Esc cancel{names}"
+        canvas.text(0, end + 3, printable(hint, max(width - end - 4, 0), scene.ascii), Ink.MUTED)
     elif desk.note:
         ink = Ink.ERROR if desk.note_is_error else Ink.DEFAULT
         canvas.text(0, 1, printable(desk.note, width - 2, scene.ascii), ink)

@@ -112,11 +112,11 @@ def filter_words(layer: LayerStatistics, index: int, ascii: bool = False) -> str
     """Return the numbers of one filter in a sentence."""
     maximum, reached = float(layer.maximum[index]), int(layer.reached_step[index])
     words = [f"filter {index}: maximum {short(maximum, ascii=ascii)}"]
+    words.append(f"over half the layer's on {percent(float(layer.frequency[index]), ascii=ascii)}")
     if reached >= 0:
         behind = max(layer.last_observed_step - reached, 0)
         when = f"{behind:,} steps before the last look" if behind else "the last look"
         words.append(f"last reached at step {reached:,} ({when})")
-    words.append(f"active on {percent(float(layer.frequency[index]), ascii=ascii)}")
     words += ["dead"] if layer.dead[index] else []
     words += ["always on"] if layer.always_on[index] else []
     return ", ".join(words)
