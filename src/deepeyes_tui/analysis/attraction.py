@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepeyes_tui.analysis.graph import Csr, Floats, product
-from deepeyes_tui.analysis.neighbors import nearest_neighbors
+from deepeyes_tui.analysis.cells import search_all
+from deepeyes_tui.analysis.graph import Csr, Floats, Ints, product
+from deepeyes_tui.analysis.neighbors import PAIRWISE, nearest_neighbors, ranked
+from deepeyes_tui.analysis.points import power_of_two
 from deepeyes_tui.analysis.transitions import point_transitions
 
 SHARE_OF_AREAS = 0.5
 NEIGHBORS = 30
+AXES = 64
+CANDIDATES = 2
+"""Times as many as neighbours: random axes find nearly all of them."""
 
 
 def attraction(transitions: Csr, points: Floats, *, metric: str = "euclidean", seed: int = 0) -> Csr:
@@ -22,8 +27,19 @@ def attraction(transitions: Csr, points: Floats, *, metric: str = "euclidean", s
     nearest = min(NEIGHBORS, count - 1)
     if nearest < 1:
         return transitions
-    direct = point_transitions(*nearest_neighbors(points, nearest, metric=metric, seed=seed))
-    return _mean(transitions, direct)
+    return _mean(transitions, point_transitions(*_nearest(points, nearest, metric, seed)))
+
+
+def _nearest(points: Floats, k: int, metric: str, seed: int) -> tuple[Ints, Floats]:
+    """Neighbours; of few points with many coordinates, candidates along random axes, ranked exactly."""
+    count, coordinates = points.shape
+    unfit = count > PAIRWISE or coordinates <= 2 * AXES
+    if unfit or metric != "euclidean" or power_of_two(points) != 1.0:
+        return nearest_neighbors(points, k, metric=metric, seed=seed)
+    axes = np.random.default_rng(seed).standard_normal((coordinates, AXES), dtype=np.float32)
+    mean = points.mean(axis=0, dtype=np.float64).astype(np.float32)
+    candidates = search_all((points - mean) @ axes, min(CANDIDATES * k, count - 1), None)
+    return ranked(points, np.arange(count, dtype=np.int32), candidates, k)
 
 
 def _mean(one: Csr, other: Csr) -> Csr:
