@@ -19,7 +19,7 @@ from terminal import PtyTerminal
 from viewer import DEEPEYES, LAYERS, complete, plain_environment, wait_for_training
 
 FULL = 8192
-FILLING = 240.0
+FILLING = 160.0
 """Seconds after which the rings are taken as they are."""
 KEYS = (("o", b"rep"), ("o", b"int"), ("o", b"rem"), ("o", b"add"))
 """What a press of `o` on a map writes into the status row, in turn."""
@@ -61,25 +61,30 @@ def fill_rings(environment: dict[str, str]) -> None:
 
 
 def measure(environment: dict[str, str], rounds: int) -> None:
-    terminal = PtyTerminal([*DEEPEYES, "attach", "demo"], 120, 40, environment=environment)
-    try:
-        terminal.until(complete, 30)
-        terminal.type("6")
-        terminal.until(lambda t: "labels," in t.text(), 120)
-        terminal.idle(5)
-        firsts: dict[str, list[float]] = {layer: [] for layer in LAYERS}
-        keys: list[float] = []
-        brushes: list[float] = []
-        for _ in range(rounds):
-            for onwards, layer in (*(("]", name) for name in LAYERS[1:]), ("[[[", LAYERS[0])):
-                seconds, pressed = first_frame(terminal, onwards, layer)
+    """Go through the layers in a viewer of its own each round: to every layer for the first time, then again."""
+    firsts: dict[str, list[float]] = {layer: [] for layer in LAYERS[1:]}
+    keys: list[float] = []
+    brushes: list[float] = []
+    again: list[float] = []
+    memory: list[str] = []
+    for _ in range(rounds):
+        terminal = PtyTerminal([*DEEPEYES, "attach", "demo"], 120, 40, environment=environment)
+        try:
+            terminal.until(complete, 30)
+            terminal.type("6")
+            terminal.until(lambda t: "labels," in t.text(), 120)
+            terminal.idle(5)
+            for layer in LAYERS[1:]:
+                seconds, pressed = first_frame(terminal, "]", layer)
                 firsts[layer].append(seconds)
                 keys += pressed
                 terminal.idle(4)
                 brushes.append(brush_half(terminal))
-        report(firsts, keys, brushes, terminal)
-    finally:
-        terminal.close()
+            again.append(first_frame(terminal, "[", LAYERS[2])[0])
+            memory = memories(terminal)
+        finally:
+            terminal.close()
+    report(firsts, again, keys, brushes, memory)
 
 
 def first_frame(terminal: PtyTerminal, onwards: str, layer: str) -> tuple[float, list[float]]:
@@ -127,26 +132,31 @@ def brush_half(terminal: PtyTerminal) -> float:
     return last - begun
 
 
-def report(firsts: dict[str, list[float]], keys: list[float], brushes: list[float], terminal: PtyTerminal) -> None:
+def memories(terminal: PtyTerminal) -> list[str]:
+    """Return rows on the memory of the viewer and of its analysis process."""
     viewer = psutil.Process(terminal.process.pid)
-    analysis = viewer.children(recursive=True)
-    print("| what | median | 95th percentile |")
+    rows = []
+    for name, process in (("viewer", viewer), *(("analysis process", child) for child in viewer.children())):
+        own = process.memory_full_info()
+        rows.append(f"| memory of the {name}, unique / resident | {own.uss >> 20} / {own.rss >> 20} MB | |")
+    return rows
+
+
+def report(
+    firsts: dict[str, list[float]], again: list[float], keys: list[float], brushes: list[float], memory: list[str]
+) -> None:
+    print("| what | median | most |")
     print("| --- | --- | --- |")
     for layer, seconds in firsts.items():
-        what = f"{layer}: from choosing it to the first frame of its Input Map"
-        print(f"| {what} | {median(seconds):.2f} s | {spread(seconds)} |")
-    print(f"| keys meanwhile | {median(keys) * 1e3:.0f} ms | {quantiles(keys, n=20)[-1] * 1e3:.0f} ms |")
-    what = "half of the points brushed: key to last byte, four views"
-    print(f"| {what} | {median(brushes) * 1e3:.0f} ms | {spread(brushes)} |")
-    memory = viewer.memory_full_info()
-    print(f"| memory of the viewer, unique / resident | {memory.uss >> 20} / {memory.rss >> 20} MB | |")
-    for child in analysis:
-        own = child.memory_full_info()
-        print(f"| memory of its analysis process, unique / resident | {own.uss >> 20} / {own.rss >> 20} MB | |")
+        print(f"| {layer}: from choosing it to the first frame of its Input Map | {spread(seconds)} |")
+    print(f"| going back to a layer | {spread(again)} |")
+    print(f"| half of the points brushed: key to last byte, four views | {spread(brushes)} |")
+    print(f"| keys while a map is computed | {spread(keys)}; 95th percentile {quantiles(keys, n=20)[-1]:.3f} s |")
+    print("\n".join(memory))
 
 
 def spread(values: list[float]) -> str:
-    return f"{quantiles(values, n=20)[-1]:.2f} s" if len(values) > 1 else "-"
+    return f"{median(values):.3f} s | {max(values):.3f} s"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from deepeyes_tui.link.maps import (
     Survey,
 )
 
-SHELF_BYTES = 40 << 20
+SHELF_BYTES = 16 << 20
 """Of the maps of other layers that are kept."""
 Clock = Callable[[], float]
 
