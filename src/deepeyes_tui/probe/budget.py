@@ -6,7 +6,7 @@ import math
 from collections import deque
 from statistics import median
 
-HEADROOM = 0.7
+HEADROOM = 0.6
 """Of the budget; the rest covers what cannot be timed from inside: evicted caches, page faults, a reader's load."""
 MOST_OBSERVATIONS_PER_SECOND = 10.0
 ADVANCE = 0.05
