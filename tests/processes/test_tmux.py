@@ -48,7 +48,7 @@ def tmux():
 
 def test_the_demo_outlives_its_pane(tmux):
     tmux.open("first", "demo", "--steps", "100000")
-    tmux.shows("first", "training", "conv1", "steps/s", "Perplexity")
+    tmux.shows("first", "training", "conv1", "steps/s", "1 Training")
     tmux("kill-session", "-t", "first")
     step = view_of("demo").snapshot.status.step
     until(lambda: view_of("demo").snapshot.status.step > step)
