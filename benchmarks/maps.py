@@ -19,7 +19,7 @@ from terminal import PtyTerminal
 from viewer import DEEPEYES, LAYERS, complete, plain_environment, wait_for_training
 
 FULL = 8192
-FILLING = 160.0
+FILLING = 120.0
 """Seconds after which the rings are taken as they are."""
 KEYS = (("o", b"rep"), ("o", b"int"), ("o", b"rem"), ("o", b"add"))
 """What a press of `o` on a map writes into the status row, in turn."""
