@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
-from deepeyes_tui.analysis.quality import AT_ONCE, finish_distances, measure_rows, projection_quality, stretch
+from deepeyes_tui.analysis.quality import AT_ONCE, finish_distances, measure_rows, projection_quality
 
 
 def cloud(n, dimensions, seed=0):
@@ -113,17 +113,3 @@ def test_identical_points_are_finite():
 def test_what_cannot_be_compared_is_refused(high, low):
     with pytest.raises(ValueError, match="points"):
         projection_quality(high, low)
-
-
-def test_stretch_reaches_one_at_the_95th_percentile():
-    values = np.arange(101) / 1000
-    stretched = stretch(values)
-    assert stretched[95] == stretched[100] == 1
-    assert stretched[0] == 0
-    assert stretched[19] == pytest.approx(0.2)
-
-
-def test_stretch_of_nothing_and_of_little():
-    assert stretch(np.zeros(5)).tolist() == [0] * 5
-    assert stretch(np.array([])).tolist() == []
-    assert stretch(np.eye(1, 50)[0]).tolist() == [1] + [0] * 49

@@ -255,6 +255,17 @@ def test_one_that_dies_again_and_again_is_given_up_with_its_last_words():
         analyst.close()
 
 
+def test_one_that_talks_nonsense_is_given_up_too():
+    script = "import os, sys, time; os.write(int(sys.argv[1]), b'\\0\\0\\0\\4oops'); time.sleep(60)"
+    listener = Listener()
+    analyst = Analyst(listener, (sys.executable, "-c", script))
+    try:
+        analyst.start()
+        assert f"it died {DEATHS} times" in listener.wait(lambda a: isinstance(a, Failure)).sentence
+    finally:
+        analyst.close()
+
+
 def test_what_cannot_be_started_is_said():
     listener = Listener()
     analyst = Analyst(listener, ("/nonexistent/python",))

@@ -19,7 +19,6 @@ AT_ONCE = 2048
 """Rows of a distance matrix held at a time."""
 CHUNK = 128
 """Rows that a thread takes at a time."""
-PERCENTILE = 95
 ROUNDING = 1e-12
 """A squared distance below this share of the squared lengths is a rounding error: the points coincide."""
 
@@ -67,16 +66,6 @@ def projection_quality(high: ArrayLike, low: ArrayLike, k: int = 10) -> Quality:
         _measure(distances(data, rows), distances(places, rows), start, excess[rows], wrong[rows])
     true = (1 - 2 / max(k * (2 * n - 3 * k - 1), 1) * excess).astype(np.float32)
     return Quality(true[:, 0], true[:, 1], wrong[:, 0], wrong[:, 1])
-
-
-def stretch(values: ArrayLike) -> Floats:
-    """Spread errors (0 at best) over [0, 1] for an overlay: their 95th percentile and all above become 1.
-
-    In the manner of CheckViz (Lespinats and Aupetit 2011). Where hardly any value is above 0, those become 1.
-    """
-    v = np.asarray(values, np.float64)
-    top = float(np.percentile(v, PERCENTILE)) if v.size else 0.0
-    return np.asarray(np.clip(v / top, 0, 1) if top > 0 else v > 0, np.float32)
 
 
 def centred(points: ArrayLike) -> Doubles:

@@ -81,3 +81,13 @@ def rank_of(sample: Sample, row: int, filter: int) -> int:
     """Return which place an instance has among all by the activation of a filter, 1 for the strongest."""
     values = sample.activations[:, filter]
     return int((values > values[row]).sum()) + 1
+
+
+def stretch(values: Float) -> Float:
+    """Spread errors (0 at best) over [0, 1] for an overlay: their 95th percentile and all above become 1.
+
+    In the manner of CheckViz (Lespinats and Aupetit 2011). Where hardly any value is above 0, those become 1.
+    """
+    v = np.asarray(values, np.float64)
+    top = float(np.percentile(v, 95)) if v.size else 0.0
+    return np.asarray(np.clip(v / top, 0, 1) if top > 0 else v > 0, np.float32)

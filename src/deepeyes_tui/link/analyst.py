@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
 
@@ -14,7 +14,7 @@ from deepeyes_tui.link.maps import Answer, Failure, Progress, Request, Stage, fr
 
 MODULE = "deepeyes_tui.analysis"
 DEATHS = 3
-"""In a row, without any answer in between, after which it is not started again by itself."""
+"""In a row, without a request that was answered, after which it is not started again by itself."""
 MOST_THREADS = 4
 """For kernels; a machine with many cores has them for the training."""
 THREADS = {
@@ -106,6 +106,9 @@ class Analyst:
                 answer: Answer = connection.recv()
             except (EOFError, OSError):
                 break
+            except pickle.UnpicklingError:  # what it sends makes no sense: another one may do better
+                process.kill()
+                break
             freeze(answer)
             self._took(answer)
             self._receive(answer)
@@ -128,7 +131,6 @@ class Analyst:
             self._deaths += 1
             again = self._deaths < DEATHS
             if again:
-                time.sleep(0.05)
                 self._start()
                 for request in self._open.values():
                     self._send(request)

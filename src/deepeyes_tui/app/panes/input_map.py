@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of, point_at_cursor
-from deepeyes_tui.app.chosen import flags_of, intensity, point_flags
+from deepeyes_tui.app.chosen import flags_of, intensity, point_flags, stretch
 from deepeyes_tui.app.maps import InputMap
 from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
 from deepeyes_tui.app.panes.map_words import busy_words, chosen_filters, instance_words, undetected_share, waiting_words
@@ -141,13 +141,8 @@ def wrongness(shown: InputMap) -> NDArray[np.intp]:
     quality = shown.quality
     if quality is None or not judged(shown):
         return np.zeros(len(shown.shape.points), np.intp)
-    false, torn = (_stretched(1 - values) for values in (quality.trustworthiness, quality.continuity))
+    false, torn = (stretch(1 - values) for values in (quality.trustworthiness, quality.continuity))
     return (false >= WRONG_FROM) + 2 * (torn >= WRONG_FROM).astype(np.intp)
-
-
-def _stretched(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    top = float(np.percentile(values, 95)) if len(values) else 0.0
-    return np.clip(values / top, 0, 1) if top > 0 else np.zeros_like(values)
 
 
 def _by_truth(scene: Scene, shown: InputMap, chart: Chart) -> Dots:
