@@ -10,8 +10,11 @@ from enum import StrEnum
 from deepeyes_tui.link.errors import MessageError
 
 __all__ = [
+    "GROWTHS",
+    "HYPERPARAMETERS",
     "JSON",
     "MAX_LINE",
+    "SURGERY",
     "WATCHING",
     "Action",
     "Command",
@@ -23,29 +26,55 @@ __all__ = [
 ]
 
 JSON = str | int | float | bool | None | list["JSON"] | dict[str, "JSON"]
-MAX_LINE = 65536
-"""Bytes of a line, its end included."""
+MAX_LINE = 1 << 18
+"""Bytes of a line, its end included: the preview of an operation on a network of hundreds of layers fits."""
 MAX_ACTION = 64
 MAX_SENDER = 200
 MAX_MESSAGE = 4000
 
 
 class Action(StrEnum):
-    """What a training can be asked to do.
+    """What a training can be asked to do, and its arguments.
 
-    RESET takes `layer`, a name or None for all; FOCUS takes `layer`, a name or None for none.
+    RESET: `layer`, a name or None for all. FOCUS: `layer`, a name or None for none.
+    HOLD: `seconds`, in which the training waits as if paused, 0 ends that; so nothing is lost with who asked for it.
+    PLAN: `action`, one of `SURGERY`, and its arguments; nothing is done, the details are a preview (`link.preview`).
+    PRUNE: `filters`, an object from layers' names to lists of filters. GROW: `layer`, `count`, `how` (one of
+    `GROWTHS`), `source`, a filter or None. ADD_LAYER, DROP_LAYER: `layer`.
+    All of `SURGERY` take `structure`, the structure that the sender has seen (None: whatever it is by now), `inexact`
+    (true: also where the output cannot stay what masking would make it) and `copies` (false: copies of the model, such
+    as averages, are left as they are).
+    FREEZE, UNFREEZE: `layer`, `filters`, a list or None for all. SET: `name`, one of `HYPERPARAMETERS`, and `value`.
+    UNDO takes back the last of `SURGERY`. SAVE writes a checkpoint. SETTINGS: the details are `link.preview.Settings`.
     """
 
     PAUSE = "pause"
     RESUME = "resume"
+    HOLD = "hold"
     STOP = "stop"
     RESET = "reset"
     FOCUS = "focus"
     STATUS = "status"
+    PLAN = "plan"
+    PRUNE = "prune"
+    GROW = "grow"
+    ADD_LAYER = "add-layer"
+    DROP_LAYER = "drop-layer"
+    UNDO = "undo"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    SET = "set"
+    SAVE = "save"
+    SETTINGS = "settings"
 
 
-WATCHING = frozenset({Action.FOCUS, Action.STATUS})
+WATCHING = frozenset({Action.FOCUS, Action.STATUS, Action.SETTINGS})
 """What steers the monitor alone, not the training: allowed in any run."""
+SURGERY = (Action.PRUNE, Action.GROW, Action.ADD_LAYER, Action.DROP_LAYER)
+"""What changes the network's shape."""
+HYPERPARAMETERS = ("lr", "momentum", "betas", "weight_decay", "batch_size")
+GROWTHS = ("random", "split", "random outgoing")
+"""New filters at random with outgoing weights of nought; a filter split in two; all weights at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +89,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a command, and at which step; -1 where no step is known."""
+    """What became of a command, and at which step; -1 where no step is known. `details`: what it asked for."""
 
     id: int
     ok: bool
     message: str
     step: int = -1
+    details: Mapping[str, JSON] = field(default_factory=dict)
 
 
 def encode(message: Command | Outcome) -> bytes:
@@ -80,6 +110,8 @@ def encode(message: Command | Outcome) -> bytes:
     else:
         text = message.message[:MAX_MESSAGE]
         plain = {"id": message.id, "ok": message.ok, "message": text, "step": message.step}
+        if message.details:
+            plain["details"] = dict(message.details)
     try:
         line = json.dumps(plain).encode("ascii") + b"\n"
     except (TypeError, ValueError, RecursionError) as error:
@@ -107,10 +139,11 @@ def decode_outcome(line: bytes) -> Outcome:
     """Return the outcome of a line. Raises MessageError."""
     plain = _object(line)
     number, ok = plain.get("id"), plain.get("ok")
-    message, step = plain.get("message"), plain.get("step", -1)
-    if not (_is_integer(number) and _is_integer(step) and isinstance(ok, bool) and isinstance(message, str)):
+    message, step, details = plain.get("message"), plain.get("step", -1), plain.get("details", {})
+    whole = _is_integer(number) and _is_integer(step) and isinstance(details, dict)
+    if not (whole and isinstance(ok, bool) and isinstance(message, str)):
         raise MessageError("the run answered with something else than an outcome")
-    return Outcome(number, ok, message[:MAX_MESSAGE], step)  # type: ignore[arg-type]
+    return Outcome(number, ok, message[:MAX_MESSAGE], step, details)  # type: ignore[arg-type]
 
 
 def _object(line: bytes) -> dict[str, JSON]:

@@ -1,0 +1,1 @@
+"""Surgery on a network in training: plan, look, apply, undo. Needs no viewer and no run."""
