@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepeyes_tui.app.feed import News
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.scene import Question, Scene
 from deepeyes_tui.link.control import ControlClient, ControlError
-from deepeyes_tui.link.messages import Action, Command
+from deepeyes_tui.link.messages import JSON, Action, Command
 from deepeyes_tui.link.watcher import Condition
 
 TIMEOUT = 10.0
@@ -19,10 +20,12 @@ RESET, STOP, LEAVE = "reset", "stop", "leave"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What came of a command."""
+    """What came of a command: a sentence, the same without the command's name, and what it asked for."""
 
     text: str
     ok: bool
+    message: str = ""
+    details: Mapping[str, JSON] = field(default_factory=dict)
 
 
 def refusal(scene: Scene) -> str:
@@ -77,5 +80,6 @@ async def send(path: Path, command: Command, timeout: float = TIMEOUT) -> Said:
     try:
         outcome = await ControlClient(path).send_async(command, timeout)
     except ControlError as error:
-        return Said(f"{command.action} failed: {error}", False)
-    return Said(outcome.message if outcome.ok else f"{command.action} refused: {outcome.message}", outcome.ok)
+        return Said(f"{command.action} failed: {error}", False, str(error))
+    text = outcome.message if outcome.ok else f"{command.action} refused: {outcome.message}"
+    return Said(text, outcome.ok, outcome.message, outcome.details)

@@ -1,0 +1,98 @@
+"""An operation on the network that is shown before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from deepeyes_tui.link.filter_lists import format_filters
+from deepeyes_tui.link.messages import JSON, Action, Command
+from deepeyes_tui.link.preview import Preview
+
+VERBS = {
+    Action.PRUNE: "prune",
+    Action.GROW: "grow",
+    Action.ADD_LAYER: "add the layer",
+    Action.DROP_LAYER: "drop the layer",
+}
+SENDER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`command` is what is to be done, as it is asked for; `seen` the structure that it means, None: whatever it is.
+
+    Of `preview` and `refusal` there is none while the run is asked. `remark` says why it is asked again; `sent`: the
+    user has agreed, and the run is at it.
+    """
+
+    command: Command
+    seen: int | None = None
+    preview: Preview | None = None
+    refusal: str = ""
+    remark: str = ""
+    sent: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the user can agree."""
+        return self.preview is not None and not self.refusal and not self.sent
+
+    @property
+    def verb(self) -> str:
+        """What is done to the network."""
+        return VERBS.get(Action(self.command.action), self.command.action)
+
+    @property
+    def title(self) -> str:
+        """What is to be done, in words: the run's own once it has answered."""
+        if self.preview is not None:
+            return self.preview.title
+        names = " and ".join(_subject(name, filters) for name, filters in wanted(self.command).items())
+        return f"{self.verb} {names}".strip()
+
+
+def wanted(command: Command) -> dict[str, JSON]:
+    """Return the layers that a command names, with their filters where it names those."""
+    filters = command.arguments.get("filters")
+    if isinstance(filters, Mapping):
+        return dict(filters)
+    layer = command.arguments.get("layer")
+    return {layer: None} if isinstance(layer, str) else {}
+
+
+def _subject(name: str, filters: JSON) -> str:
+    if not isinstance(filters, list):
+        return name
+    return f"{name}: {format_filters(number for number in filters if isinstance(number, int))}"
+
+
+def plan_command(proposal: Proposal) -> Command:
+    """Return the command that asks what the operation would do."""
+    command = proposal.command
+    arguments = {**command.arguments, "action": str(command.action), "structure": proposal.seen}
+    return Command(Action.PLAN, arguments, sender=SENDER)
+
+
+def carry_out_command(proposal: Proposal) -> Command:
+    """Return the command that does what was shown. Raises ValueError without a preview."""
+    preview = proposal.preview
+    if preview is None:
+        raise ValueError("nothing is done that was not shown")
+    agreed = {"structure": preview.structure, "inexact": not preview.exact}
+    return Command(proposal.command.action, {**proposal.command.arguments, **agreed}, sender=SENDER)
+
+
+def hold_command(seconds: float) -> Command:
+    """Return the command that lets the training wait; 0 ends that."""
+    return Command(Action.HOLD, {"seconds": seconds}, sender=SENDER)
+
+
+def answered(proposal: Proposal, preview: Preview) -> Proposal:
+    """Return the proposal with what it would do."""
+    return replace(proposal, preview=preview, refusal="", seen=preview.structure)
+
+
+def refused(proposal: Proposal, why: str) -> Proposal:
+    """Return the proposal that cannot be agreed to, with the reason."""
+    return replace(proposal, refusal=why, sent=False)
