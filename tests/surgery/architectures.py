@@ -1,0 +1,9 @@
+"""All reference architectures: networks as they are built in practice, small, each with a cut."""
+
+from __future__ import annotations
+
+from . import architectures_lenet, architectures_residual
+from .architectures_case import Case
+
+FAMILIES = (architectures_lenet, architectures_residual)
+CASES: tuple[Case, ...] = tuple(case for family in FAMILIES for case in family.CASES)
