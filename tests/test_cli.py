@@ -4,14 +4,11 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
 from deepeyes_tui import cli
-from deepeyes_tui.link.control import ControlServer
-from deepeyes_tui.link.messages import Outcome
 from deepeyes_tui.link.runs import claim_run, list_runs
 from deepeyes_tui.link.snapshot import RunState, Status
 from tests.link.boards import make_arrays, make_writer
@@ -26,28 +23,11 @@ def no_terminal(monkeypatch):
 
 @pytest.fixture
 def run():
-    """A run that stands at step 12, with a board and a socket, whose commands are all carried out."""
+    """A run that stands at step 12, with a board."""
     run = claim_run("demo", command=["train.py"])
-    writer = make_writer(run.board)
     status = Status(state=RunState.TRAINING, step=12, loss=0.5, accuracy=0.75, published_at=time.time())
-    writer.publish(status, make_arrays())
-    server = ControlServer(run.control)
-    going = threading.Event()
-    going.set()
-
-    def train():
-        while going.is_set():
-            if server.wait(0.02):
-                for request in server.pending():
-                    known = request.command.arguments.get("layer") in (None, "fc")
-                    server.answer(request, Outcome(request.command.id, known, request.command.action + " done", 12))
-
-    thread = threading.Thread(target=train)
-    thread.start()
+    make_writer(run.board).publish(status, make_arrays())
     yield run
-    going.clear()
-    thread.join()
-    server.close()
     run.remove_live(keep_board=False)
 
 
@@ -106,7 +86,6 @@ def test_usage_errors(capsys, arguments):
         (("run", "--headless", "-m", "no.where"), "no module 'no.where'"),
         (("demo", "--headless", "--data", "/nowhere"), "/nowhere"),
         (("ctl", "demo", "pause"), "no runs yet"),
-        (("ctl", "demo", "pause", "fc"), "no further argument"),
     ],
 )
 def test_one_sentence_and_nothing_started(capsys, arguments, words):
@@ -145,31 +124,6 @@ def test_ls_with_a_board_that_is_none(capsys, run):
     status, out, _ = deepeyes(capsys, "ls")
     assert status == 0
     assert "unreadable" in out
-
-
-def test_ctl(capsys, run):
-    assert deepeyes(capsys, "ctl", "demo", "pause") == (0, "demo: pause done\n", "")
-    status, out, _ = deepeyes(capsys, "ctl", "demo", "reset", "fc", "--json")
-    assert status == 0
-    assert json.loads(out) == {"run": "demo", "ok": True, "message": "reset done", "step": 12}
-    status, out, err = deepeyes(capsys, "ctl", "demo", "reset", "nothing")
-    assert (status, out, err) == (1, "", "demo: reset done\n")
-    status, out, _ = deepeyes(capsys, "ctl", "demo", "reset", "nothing", "--json")
-    assert (status, json.loads(out)["ok"]) == (1, False)
-
-
-def test_ctl_status_comes_from_the_board(capsys, run):
-    status, out, _ = deepeyes(capsys, "ctl", "demo", "status")
-    assert (status, out) == (0, "demo: training, step 12, loss 0.5, accuracy 0.75\n")
-    assert json.loads(deepeyes(capsys, "ctl", "demo", "status", "--json")[1])["step"] == 12
-
-
-def test_ctl_of_a_run_that_has_gone(capsys):
-    run = claim_run("old")
-    run.remove_live()
-    status, _, err = deepeyes(capsys, "ctl", "old", "pause")
-    assert status == 1
-    assert "the run is gone" in err
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (cli.UsageError("odd"), 1)])

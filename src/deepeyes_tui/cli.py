@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,10 +10,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from deepeyes_tui._version import __version__
-from deepeyes_tui.ctl import control
+from deepeyes_tui.ctl import add_actions, control
 from deepeyes_tui.link.errors import LaunchError, RunError, SettingsError
 from deepeyes_tui.link.launch import Launched, follow_headless, run_unwatched, start_script
-from deepeyes_tui.link.messages import Action
 from deepeyes_tui.link.runs import Run, clean_name, find_run, sweep
 from deepeyes_tui.link.settings import CHOICES, ViewOptions, load_options, parse_size
 
@@ -127,13 +125,8 @@ def _add_ls(commands: Commands) -> None:
 
 
 def _add_ctl(commands: Commands) -> None:
-    summary = "pause, resume, stop a run, reset its maxima, focus a layer, or ask how it stands"
-    ctl = _command(commands, "ctl", control, summary, "deepeyes ctl demo pause")
-    ctl.add_argument("run", metavar="RUN", help="as `deepeyes ls` names it")
-    ctl.add_argument("action", metavar="ACTION", choices=[str(action) for action in Action], help=", ".join(Action))
-    ctl.add_argument("layer", nargs="?", metavar="LAYER", help="of reset: this one alone; of focus: the one looked at")
-    ctl.add_argument("--json", action="store_true", help="answer with one JSON object")
-    ctl.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="seconds to wait for the answer (10)")
+    summary = "steer a run: pause, prune, grow, retune, undo, save, or ask how it stands"
+    add_actions(_command(commands, "ctl", control, summary, "deepeyes ctl demo prune conv1 3,7,11-14"))
 
 
 def _add_start_options(parser: argparse.ArgumentParser) -> None:
@@ -228,16 +221,6 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a positive number is needed, not {text!r}")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"a time in seconds is needed, not {text!r}")
-    return seconds
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -1,0 +1,99 @@
+"""`deepeyes ctl`: commands to a run, from the shell and from scripts."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from deepeyes_tui.ctl.arguments import add_actions
+from deepeyes_tui.ctl.board import filters_in_state
+from deepeyes_tui.ctl.orders import JOURNAL, Order
+from deepeyes_tui.ctl.tables import journal_lines, plan_lines, settings_lines
+from deepeyes_tui.link.client import ControlClient
+from deepeyes_tui.link.errors import ControlError, MessageError
+from deepeyes_tui.link.journal import JOURNAL as JOURNAL_FILE
+from deepeyes_tui.link.journal import read_journal
+from deepeyes_tui.link.messages import JSON, Action, Command, Outcome
+from deepeyes_tui.link.preview import Preview, Settings
+from deepeyes_tui.link.runs import Run, find_run
+from deepeyes_tui.listing import facts
+
+__all__ = ["add_actions", "control"]
+
+
+def control(options: argparse.Namespace) -> int:
+    """Carry out `deepeyes ctl RUN ACTION`; 0 only where the run did as it was told. Raises RunError."""
+    run, order = find_run(options.run), options.order
+    if order.action == Action.STATUS:
+        return _print_status(run, as_json=options.json)
+    if order.action == JOURNAL:
+        return _print_journal(run, as_json=options.json)
+    command = Command(order.action, _arguments(run, order), sender=f"deepeyes ctl ({_user()})")
+    try:
+        outcome = ControlClient(run.control).send(command, options.timeout or order.timeout)
+    except ControlError as error:
+        outcome = Outcome(0, False, str(error))
+    return _print_outcome(run, order.action, outcome, as_json=options.json)
+
+
+def _arguments(run: Run, order: Order) -> dict[str, JSON]:
+    """Return what is sent; filters that were read off the board are meant for the structure seen there."""
+    arguments = dict(order.arguments)
+    if order.states:
+        found, structure = filters_in_state(run, order.states, order.layers)
+        arguments |= {"filters": {layer: list(filters) for layer, filters in found.items()}, "structure": structure}
+    return arguments
+
+
+def _print_status(run: Run, *, as_json: bool) -> int:
+    known = facts(run)
+    print(json.dumps(known) if as_json else f"{known['name']}: {known['sentence']}, {_figures(known)}")
+    return 0
+
+
+def _print_journal(run: Run, *, as_json: bool) -> int:
+    entries = read_journal(run.folder / JOURNAL_FILE)
+    if as_json:
+        print(json.dumps({"run": run.name, "entries": [asdict(entry) for entry in entries]}))
+    else:
+        print("\n".join(journal_lines(entries)))
+    return 0
+
+
+def _print_outcome(run: Run, action: str, outcome: Outcome, *, as_json: bool) -> int:
+    if as_json:
+        known = {"run": run.name, "ok": outcome.ok, "message": outcome.message, "step": outcome.step}
+        print(json.dumps({**known, "details": dict(outcome.details)}))
+    elif outcome.ok:
+        print(_answer(run, action, outcome))
+    else:
+        print(f"{run.name}: {outcome.message}", file=sys.stderr)
+    return 0 if outcome.ok else 1
+
+
+def _answer(run: Run, action: str, outcome: Outcome) -> str:
+    """Return the answer in full where it is a plan or the settings, else its sentence."""
+    try:
+        if action == Action.PLAN:
+            return "\n".join(plan_lines(Preview.from_json(outcome.details)))
+        if action == Action.SETTINGS:
+            return "\n".join(settings_lines(Settings.from_json(outcome.details)))
+    except MessageError as error:
+        return f"{run.name}: {outcome.message} ({error})"
+    return f"{run.name}: {outcome.message}"
+
+
+def _figures(known: dict[str, Any]) -> str:
+    named = [f"{key} {known[key]:.4g}" for key in ("loss", "accuracy") if known[key] is not None]
+    return ", ".join([f"step {known['step']}", *named])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,46 @@
+"""Filters read off a run's board, by their state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deepeyes_tui.link.errors import RunError
+from deepeyes_tui.link.runs import Run
+from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
+from deepeyes_tui.link.watcher import Watcher
+
+
+def filters_in_state(run: Run, states: Sequence[str], layers: Sequence[str]) -> tuple[dict[str, list[int]], int]:
+    """Return the filters by layer that are `dead` or `always_on` as the viewer marks them, and the board's structure.
+
+    Of all layers where none are named. Raises RunError where there is no board, no such layer or no such filter.
+    """
+    snapshot = _snapshot(run)
+    found: dict[str, list[int]] = {}
+    for layer in _chosen(snapshot, layers):
+        marked = np.logical_or.reduce([getattr(layer, state) for state in states])
+        if marked.any():
+            found[layer.info.name] = np.flatnonzero(marked).tolist()
+    if not found:
+        where = ", ".join(layers) or "any layer"
+        raise RunError(f"no filter of {where} is {' or '.join(states).replace('_', ' ')}: there is nothing to cut")
+    return found, snapshot.generation
+
+
+def _snapshot(run: Run) -> Snapshot:
+    watcher = Watcher(run)
+    view = watcher.poll()
+    watcher.close()
+    if view is None or view.snapshot is None:
+        raise RunError(f"nothing is known of the filters of {run.name} yet: wait for its first steps")
+    return view.snapshot
+
+
+def _chosen(snapshot: Snapshot, names: Sequence[str]) -> list[LayerStatistics]:
+    known = {info.name: index for index, info in enumerate(snapshot.layers)}
+    for name in names:
+        if name not in known:
+            raise RunError(f"there is no layer {name!r}; there are: {', '.join(known)}")
+    return [snapshot.layer(known[name]) for name in names or known]

@@ -1,0 +1,87 @@
+"""What a run answers, as text of a terminal or a log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+
+from deepeyes_tui.link.filter_lists import format_filters
+from deepeyes_tui.link.journal import Entry
+from deepeyes_tui.link.messages import JSON
+from deepeyes_tui.link.preview import Part, Preview, Settings
+
+
+def plan_lines(preview: Preview) -> list[str]:
+    """Return what surgery would do: costs, change of the output, tensors, warnings."""
+    costs = [("parameters", *preview.parameters), ("multiply-adds", *preview.multiply_adds)]
+    return [
+        preview.title,
+        *_indented(aligned([_cost(*cost) for cost in costs])),
+        f"  output         {_change(preview)}",
+        *_copies(preview.copies),
+        *_indented(aligned([("tensor", "axis", "before", "after", "role"), *map(_part, preview.parts)])),
+        *([f"  and {preview.parts_left_out:,} tensors more"] if preview.parts_left_out else []),
+        *(f"  warning: {warning}" for warning in preview.warnings),
+    ]
+
+
+def settings_lines(settings: Settings) -> list[str]:
+    """Return the hyper-parameters, what is frozen, and what would be undone."""
+    rows = [(one.name.replace("_", " "), _values(one.values), one.refusal) for one in settings.settings]
+    frozen = [f"{layer} {format_filters(filters)}".strip() for layer, filters in settings.frozen.items()]
+    more = [("frozen", "; ".join(frozen) or "nothing", ""), ("undo", settings.undo or "nothing to undo", "")]
+    return aligned([*rows, *more])
+
+
+def journal_lines(entries: Sequence[Entry]) -> list[str]:
+    """Return a line an act, in their order."""
+    head = ("number", "time", "step", "who", "what", "before", "after")
+    return aligned([head, *map(_entry, entries)]) if entries else ["nothing was changed yet"]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows with their cells one below the other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _cost(name: str, before: int, after: int) -> tuple[str, ...]:
+    share = f"{(after - before) / before:+.1%}" if before else ""
+    return name, f"{before:,}", "->", f"{after:,}", share
+
+
+def _change(preview: Preview) -> str:
+    exact = "exact" if preview.exact else "not exact"
+    if preview.change is None or math.isnan(preview.change):
+        return f"{exact}, change not known"
+    return f"{exact}, changes by at most {preview.change:.2g} of its largest value"
+
+
+def _copies(copies: int) -> list[str]:
+    if not copies:
+        return []
+    return [f"  copies         {copies} of the model, changed alike"]
+
+
+def _part(part: Part) -> tuple[str, ...]:
+    return part.tensor, str(part.axis), str(part.before), str(part.after), part.role
+
+
+def _values(values: Sequence[JSON]) -> str:
+    return ", ".join(map(_value, values)) or "-"
+
+
+def _value(value: JSON) -> str:
+    if isinstance(value, list):
+        return f"({', '.join(map(_value, value))})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _entry(entry: Entry) -> tuple[str, ...]:
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
+    return str(entry.number), at, str(entry.step), entry.sender, entry.sentence, entry.before, entry.after
