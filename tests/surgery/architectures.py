@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from . import architectures_lenet, architectures_residual
+from . import (
+    architectures_dense_prediction,
+    architectures_grouped,
+    architectures_lenet,
+    architectures_norms,
+    architectures_residual,
+)
 from .architectures_case import Case
 
-FAMILIES = (architectures_lenet, architectures_residual)
+FAMILIES = (
+    architectures_lenet,
+    architectures_residual,
+    architectures_grouped,
+    architectures_norms,
+    architectures_dense_prediction,
+)
 CASES: tuple[Case, ...] = tuple(case for family in FAMILIES for case in family.CASES)

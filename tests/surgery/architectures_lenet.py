@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from .architectures_case import Case, exact, images, refused
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .architectures_case import Case, exact, images, refused
 
 
 class LeNet(nn.Module):
@@ -96,8 +97,14 @@ CASES: list[Case] = [
     exact("lenet with sigmoid, conv2", lambda: LeNet(act=torch.sigmoid), DIGITS, "conv2", (0, 3)),
     exact("lenet with cosine, fc1", lambda: LeNet(act=torch.cos), DIGITS, "fc1", (0, 3)),
     exact("lenet, all but one of conv2", LeNet, DIGITS, "conv2", range(7), ["conv2"]),
-    exact("lenet with channels last, conv2", lambda: LeNet().to(memory_format=torch.channels_last), DIGITS, "conv2",
-          (1, 6), ["conv2"]),
+    exact(
+        "lenet with channels last, conv2",
+        lambda: LeNet().to(memory_format=torch.channels_last),
+        DIGITS,
+        "conv2",
+        (1, 6),
+        ["conv2"],
+    ),
     refused("lenet, all filters of conv1", LeNet, DIGITS, "conv1", range(6), "all"),
     refused("lenet, output layer", LeNet, DIGITS, "fc2", (1,), "output"),
     refused("lenet, filter that is not there", LeNet, DIGITS, "conv1", (1, 6), "6"),
@@ -109,12 +116,20 @@ CASES: list[Case] = [
     exact("mean over the map, last convolution", Pooled, DIGITS, "conv2", (0, 7), ["conv2"]),
     exact("ReLU in place", between(nn.ReLU(inplace=True)), DIGITS, "0", (1, 2), ["0"]),
     exact("Dropout2d", between(nn.Dropout2d(0.5), nn.ELU()), DIGITS, "0", (1, 2), ["0"]),
-    exact("PReLU with a slope a channel", between(nn.PReLU(6)), DIGITS, "0", (1, 5), ["0"],
-          goes=frozenset({"0", "1", "next"})),
+    exact(
+        "PReLU with a slope a channel",
+        between(nn.PReLU(6)),
+        DIGITS,
+        "0",
+        (1, 5),
+        ["0"],
+        goes=frozenset({"0", "1", "next"}),
+    ),
     exact("PReLU with one slope", between(nn.PReLU()), DIGITS, "0", (1, 5), ["0"], goes=frozenset({"0", "next"})),
     exact("padding by reflection", between(nn.ReflectionPad2d(1), nn.ReLU()), DIGITS, "0", (0,), ["0"]),
-    exact("average pool and upsampling", between(nn.AvgPool2d(2), nn.Upsample(scale_factor=2)), DIGITS, "0", (3,),
-          ["0"]),
+    exact(
+        "average pool and upsampling", between(nn.AvgPool2d(2), nn.Upsample(scale_factor=2)), DIGITS, "0", (3,), ["0"]
+    ),
     refused("softmax over channels", between(nn.Softmax(1)), DIGITS, "0", (1, 2), ""),
     exact("softmax over channels, behind it", between(nn.Softmax(1)), DIGITS, "next", (1, 2), ["next"]),
     exact("softmax over places", between(nn.Softmax(3)), DIGITS, "0", (1, 2)),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from .architectures_case import Case, exact, images, refused
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .architectures_case import Case, exact, images, refused
 
 PICTURES = images(3, 3, 12, 12)
 
@@ -155,8 +156,15 @@ CASES: list[Case] = [
     exact("vgg, first convolution", vgg, PICTURES, "0", (1, 6), ["1"], goes=frozenset({"0", "1", "3"})),
     exact("vgg, last convolution", vgg, PICTURES, "7", (0, 5, 11), ["8"], goes=frozenset({"7", "8", "13"})),
     exact("vgg, linear layer", vgg, PICTURES, "13", range(3, 9), ["13"]),
-    exact("resnet, inside a block", basic, PICTURES, "blocks.0.conv1", (0, 7), ["blocks.0.bn1"],
-          goes=frozenset({"blocks.0.conv1", "blocks.0.bn1", "blocks.0.conv2"})),
+    exact(
+        "resnet, inside a block",
+        basic,
+        PICTURES,
+        "blocks.0.conv1",
+        (0, 7),
+        ["blocks.0.bn1"],
+        goes=frozenset({"blocks.0.conv1", "blocks.0.bn1", "blocks.0.conv2"}),
+    ),
     exact("resnet, inside a downsampling block", basic, PICTURES, "blocks.2.conv1", (3,), ["blocks.2.bn1"]),
     exact("resnet, stem", basic, PICTURES, "conv", (2, 3), STEM),
     exact("resnet, end of a block: the first stage's width", basic, PICTURES, "blocks.1.conv2", (0,), STEM),
@@ -169,14 +177,26 @@ CASES: list[Case] = [
     exact("bottleneck, stem in front of a shortcut's convolution", bottlenecks, PICTURES, "conv", (4,), ["bn"]),
     exact("resnext, width", resnext, PICTURES, "blocks.1.conv3", (5, 6), WIDE),
     exact("resnext, one of each group", resnext, PICTURES, "blocks.1.conv2", (0, 4), ["blocks.1.bn2"]),
-    Case("norm first, inside", lambda: ResNet(PreActivation(8), PreActivation(8), out=8), PICTURES,
-         "blocks.0.conv1", (1, 9), silent={"blocks.0.bn2": None}),
-    exact("norm first, width", lambda: ResNet(PreActivation(8), PreActivation(8), out=8), PICTURES, "conv", (0, 3),
-          ["bn", "blocks.0.bn1", "blocks.1.bn1", "blocks.0.conv2", "blocks.1.conv2"]),
-    exact("densenet, first convolution", DenseNet, PICTURES, "conv", (0, 5),
-          ["norms.0", "norms.1", "norms.2", "norm"]),
-    exact("densenet, layer in the middle", DenseNet, PICTURES, "layers.1", (1, 3),
-          {"norms.2": (11, 13), "norm": (11, 13)}),
+    Case(
+        "norm first, inside",
+        lambda: ResNet(PreActivation(8), PreActivation(8), out=8),
+        PICTURES,
+        "blocks.0.conv1",
+        (1, 9),
+        silent={"blocks.0.bn2": None},
+    ),
+    exact(
+        "norm first, width",
+        lambda: ResNet(PreActivation(8), PreActivation(8), out=8),
+        PICTURES,
+        "conv",
+        (0, 3),
+        ["bn", "blocks.0.bn1", "blocks.1.bn1", "blocks.0.conv2", "blocks.1.conv2"],
+    ),
+    exact("densenet, first convolution", DenseNet, PICTURES, "conv", (0, 5), ["norms.0", "norms.1", "norms.2", "norm"]),
+    exact(
+        "densenet, layer in the middle", DenseNet, PICTURES, "layers.1", (1, 3), {"norms.2": (11, 13), "norm": (11, 13)}
+    ),
     exact("densenet, last layer", DenseNet, PICTURES, "layers.2", (0,), {"norm": (14,)}),
     exact("densenet, transition", DenseNet, PICTURES, "transition", (0, 8), ["transition"]),
     exact("inception, one branch", Inception, PICTURES, "three", (0, 4), ["three"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,9 +23,11 @@ ALIASES = {"weight_v": "weight", "parametrizations.weight.original1": "weight"}
 
 def output(model: nn.Module, batch: Any) -> list[Tensor]:
     """Return all tensors of the output in eval mode, detached. With gradients: built-in encoders take no short cut."""
-    model = copy.deepcopy(model).eval()
+    modes = {module: module.training for module in model.modules()}
     sample = Sample.of(batch).few(99)
-    answer = model(*sample.args, **sample.kwargs)
+    answer = model.eval()(*sample.args, **sample.kwargs)
+    for module, training in modes.items():
+        module.training = training
     answer = vars(answer) if hasattr(answer, "__dict__") and not isinstance(answer, Tensor) else answer
     return [leaf.detach().clone() for leaf in tree_leaves(answer) if isinstance(leaf, Tensor)]
 
@@ -38,12 +39,12 @@ def outputs_differ(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
     return max(float((a.double() - b.double()).abs().max()) for a, b in zip(one, other, strict=True)) / largest
 
 
-def reads_masked(model: nn.Module, plan: Plan) -> nn.Module:
-    """Return a copy in which nobody reads the channels: the weights that do are zero there.
+def reads_masked(masked: nn.Module, plan: Plan) -> nn.Module:
+    """Return the model, changed so that nobody reads the channels: the weights that do are zero there.
 
     A norm that spans the cut is made to see the channels that stay, and no other.
     """
-    masked = without_weight_norm(copy.deepcopy(model))
+    without_weight_norm(masked)
     tensors = {**dict(masked.named_parameters()), **dict(masked.named_buffers())}
     tied = tied_names(masked)
     for cut in plan.cuts:
@@ -55,9 +56,8 @@ def reads_masked(model: nn.Module, plan: Plan) -> nn.Module:
     return masked
 
 
-def silenced(model: nn.Module, case: Case) -> nn.Module:
-    """Return a copy in which the modules that the case names by hand say nothing for the filters."""
-    silent = copy.deepcopy(model)
+def silenced(silent: nn.Module, case: Case) -> nn.Module:
+    """Return the model, its modules that the case names by hand made to say nothing for the filters."""
     for path, channels in case.silent.items():
         silent.get_submodule(path).register_forward_hook(_silence(case.filters if channels is None else channels))
     return silent

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from deepeyes_tui.surgery.apply import apply
+from deepeyes_tui.surgery.removal import plan_removal
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.plan import Plan, Role
-from deepeyes_tui.surgery.removal import plan_removal
 from deepeyes_tui.surgery.sample import Sample
 
 from .architectures import CASES
@@ -58,8 +58,8 @@ def test_the_cut_network_is_the_masked_one(case: Case):
     plan = planned(case, model, batch)
     assert plan.exact == (case.expect is not Expect.INEXACT)
     assert plan.exact or plan.warnings
-    masked = output(reads_masked(model, plan), batch)
-    silent = output(silenced(model, case), batch) if case.silent else masked
+    masked = output(reads_masked(case.model(), plan), batch)
+    silent = output(silenced(case.model(), case), batch) if case.silent else masked
     apply(plan, model, inexact=not plan.exact)
     assert outputs_differ(masked, output(model, batch)) <= case.tolerance
     assert outputs_differ(silent, output(model, batch)) <= case.tolerance
@@ -71,7 +71,7 @@ def test_what_the_plan_says_goes_and_the_rest_stays_bit_for_bit(case: Case):
     plan = planned(case, model, batch)
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-    parameters = {name: parameter for name, parameter in model.named_parameters()}
+    parameters = dict(model.named_parameters())
     apply(plan, model, inexact=not plan.exact)
     after = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     assert all(after[name] is parameter for name, parameter in parameters.items())
@@ -108,9 +108,8 @@ def planned(case: Case, model: nn.Module, batch: Any) -> Plan:
     try:
         return plan_removal(model, case.layer, case.filters, batch)
     except SurgeryError as refusal:
-        if case.expect is not Expect.EITHER:
+        if case.expect is not Expect.EITHER or case.word not in str(refusal):
             raise
-        assert case.word in str(refusal)
         pytest.skip(f"refused: {refusal}")
 
 
