@@ -1,0 +1,91 @@
+"""Whether surgery on a model is possible at all, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.optim import Optimizer
+
+from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.optimizer_state import check_optimizer
+from deepeyes_tui.surgery.wrappers import unwrapped
+
+_SPLIT = "its tensors are split over processes"
+_WRAPPERS = {
+    "FullyShardedDataParallel": f"the model is under FSDP: {_SPLIT}",
+    "FSDPModule": f"the model is under fully_shard: {_SPLIT}",
+    "DeepSpeedEngine": "the model is driven by DeepSpeed, which keeps copies of its tensors",
+}
+_PACKAGES = {
+    "deepspeed": "the model is driven by DeepSpeed, which keeps copies of its tensors",
+    "fairscale": f"the model is under fairscale: {_SPLIT}",
+    "torch.distributed.pipelining": "the model is a stage of a pipeline, of which each process has another part",
+    "torch.distributed.pipeline": "the model is a stage of a pipeline, of which each process has another part",
+    "torch.ao.nn": "the model is quantised: its channels have scales of their own",
+    "torch.ao.quantization": "the model is being quantised: its channels have scales of their own",
+    "torchao.quantization": "the model is quantised: its channels have scales of their own",
+}
+
+
+def check_can_cut(model: nn.Module, optimizer: Optimizer | Sequence[Optimizer] | None = None) -> None:
+    """Raise SurgeryError, with the reason, where model or optimizer are such that nothing can be cut in place."""
+    if not isinstance(model, nn.Module):
+        raise SurgeryError(f"surgery needs a torch module, not {type(model).__name__}")
+    _check_processes()
+    inner = unwrapped(model)
+    for path, module in inner.named_modules():
+        _check_module(path, module)
+    for name, tensor in _tensors(inner):
+        _check_tensor(name, tensor)
+    for one in optimizers(optimizer):
+        check_optimizer(one)
+
+
+def optimizers(optimizer: Optimizer | Sequence[Optimizer] | None) -> tuple[Optimizer, ...]:
+    """Return one, many or no optimizers as a tuple, each once. Raises SurgeryError for anything else."""
+    if optimizer is None:
+        return ()
+    many = tuple(optimizer) if isinstance(optimizer, Sequence) else (optimizer,)
+    if not all(isinstance(one, Optimizer) for one in many):
+        raise SurgeryError("an optimizer has to be one of torch.optim.Optimizer's kind, or a list of them")
+    return tuple({id(one): one for one in many}.values())
+
+
+def _check_processes() -> None:
+    if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+        count = distributed.get_world_size()
+        raise SurgeryError(f"the training runs in {count} processes: surgery in one would leave the others behind")
+
+
+def _check_module(path: str, module: nn.Module) -> None:
+    if isinstance(module, torch.jit.ScriptModule):
+        raise SurgeryError(f"{path or 'the model'} is scripted or traced: its code is fixed")
+    for kind in type(module).__mro__:
+        if kind.__name__ in _WRAPPERS and kind.__module__.split(".")[0] in ("torch", "deepspeed"):
+            raise SurgeryError(_WRAPPERS[kind.__name__])
+        for package, reason in _PACKAGES.items():
+            if f"{kind.__module__}.".startswith(f"{package}."):
+                raise SurgeryError(reason)
+
+
+def _tensors(model: nn.Module) -> Iterable[tuple[str, Tensor]]:
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def _check_tensor(name: str, tensor: Tensor) -> None:
+    if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
+        raise SurgeryError(f"{name} has no shape yet: run the model on a batch first")
+    if tensor.is_meta:
+        raise SurgeryError(f"{name} is on the meta device: it has a shape, and no values")
+    if tensor.is_quantized:
+        raise SurgeryError(f"{name} is quantised: its channels have scales of their own")
+    if "distributed" in type(tensor).__module__:
+        raise SurgeryError(f"{name} is a {type(tensor).__name__}: {_SPLIT}")
+    if type(tensor.data) is not Tensor:
+        raise SurgeryError(f"{name} is a {type(tensor.data).__name__}, which surgery does not know")
+    if tensor.is_inference():
+        raise SurgeryError(f"{name} was made in inference mode and cannot be changed outside of it")
