@@ -32,21 +32,29 @@ def control(options: argparse.Namespace) -> int:
         return _print_status(run, as_json=options.json)
     if order.action == JOURNAL:
         return _print_journal(run, as_json=options.json)
-    command = Command(order.action, _arguments(run, order), sender=f"deepeyes ctl ({_user()})")
     try:
-        outcome = ControlClient(run.control).send(command, options.timeout or order.timeout)
-    except ControlError as error:
+        outcome = _sent(run, order, options.timeout or order.timeout)
+    except (ControlError, MessageError) as error:
         outcome = Outcome(0, False, str(error))
     return _print_outcome(run, order.action, outcome, as_json=options.json)
 
 
-def _arguments(run: Run, order: Order) -> dict[str, JSON]:
-    """Return what is sent; filters that were read off the board are meant for the structure seen there."""
+def _sent(run: Run, order: Order, timeout: float) -> Outcome:
+    """Return what becomes of an order. Raises ControlError and RunError."""
+    client, sender = ControlClient(run.control), f"deepeyes ctl ({_user()})"
     arguments = dict(order.arguments)
     if order.states:
-        found, structure = filters_in_state(run, order.states, order.layers)
-        arguments |= {"filters": {layer: list(filters) for layer, filters in found.items()}, "structure": structure}
-    return arguments
+        outcome = client.send(Command(Action.SETTINGS, sender=sender), timeout)
+        if not outcome.ok:
+            return outcome
+        arguments |= _on_board(run, order, Settings.from_json(outcome.details).structure)
+    return client.send(Command(order.action, arguments, sender=sender), timeout)
+
+
+def _on_board(run: Run, order: Order, structure: int) -> dict[str, JSON]:
+    """Return filters read off the board, meant for the structure that the run had before: no other one is cut."""
+    found = filters_in_state(run, order.states, order.layers)
+    return {"filters": {layer: list(filters) for layer, filters in found.items()}, "structure": structure}
 
 
 def _print_status(run: Run, *, as_json: bool) -> int:

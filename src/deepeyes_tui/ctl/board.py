@@ -12,21 +12,20 @@ from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
 from deepeyes_tui.link.watcher import Watcher
 
 
-def filters_in_state(run: Run, states: Sequence[str], layers: Sequence[str]) -> tuple[dict[str, list[int]], int]:
-    """Return the filters by layer that are `dead` or `always_on` as the viewer marks them, and the board's structure.
+def filters_in_state(run: Run, states: Sequence[str], layers: Sequence[str]) -> dict[str, list[int]]:
+    """Return the filters by layer that are `dead` or `always_on` as the viewer marks them.
 
     Of all layers where none are named. Raises RunError where there is no board, no such layer or no such filter.
     """
-    snapshot = _snapshot(run)
     found: dict[str, list[int]] = {}
-    for layer in _chosen(snapshot, layers):
+    for layer in _chosen(_snapshot(run), layers):
         marked = np.logical_or.reduce([getattr(layer, state) for state in states])
         if marked.any():
             found[layer.info.name] = np.flatnonzero(marked).tolist()
     if not found:
         where = ", ".join(layers) or "any layer"
         raise RunError(f"no filter of {where} is {' or '.join(states).replace('_', ' ')}: there is nothing to cut")
-    return found, snapshot.generation
+    return found
 
 
 def _snapshot(run: Run) -> Snapshot:
