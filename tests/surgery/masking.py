@@ -59,8 +59,19 @@ def reads_masked(masked: nn.Module, plan: Plan) -> nn.Module:
 def silenced(silent: nn.Module, case: Case) -> nn.Module:
     """Return the model, its modules that the case names by hand made to say nothing for the filters."""
     for path, channels in case.silent.items():
-        silent.get_submodule(path).register_forward_hook(_silence(case.filters if channels is None else channels))
+        module, gone = silent.get_submodule(path), case.filters if channels is None else channels
+        if isinstance(module, nn.RNNBase):
+            mute_units(module, gone)
+        else:
+            module.register_forward_hook(_silence(gone))
     return silent
+
+
+def mute_units(module: nn.RNNBase, units: Sequence[int]) -> None:
+    """Keep units of the only layer at zero, whatever they read: no gate of theirs has weights."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.view(-1, module.hidden_size, *parameter.shape[1:])[:, list(units)] = 0
 
 
 def narrow_norms(model: nn.Module, plan: Plan) -> None:
