@@ -53,6 +53,19 @@ class Context:
     mapped: bool = False
     brushing: bool = False
     undoable: bool = False
+    preview: bool = False
+    agreeable: bool = False
+    panel: bool = False
+
+    @property
+    def at_panel(self) -> bool:
+        """Whether the panel is in front."""
+        return self.panel and not (self.help or self.preview)
+
+    @property
+    def covered(self) -> bool:
+        """Whether something lies over the panes."""
+        return self.help or self.preview or self.panel
 
 
 Applies = Callable[[Context], bool]
@@ -63,15 +76,27 @@ def _always(_: Context) -> bool:
 
 
 def _pane(context: Context) -> bool:
-    return not context.help
+    return not context.covered
 
 
 def _layers(context: Context) -> bool:
-    return context.layers and not context.help
+    return context.layers and not context.covered
 
 
 def _in(*panes: PaneName) -> Applies:
-    return lambda context: context.focus in panes and not context.help
+    return lambda context: context.focus in panes and not context.covered
+
+
+def _panel(context: Context) -> bool:
+    return context.at_panel
+
+
+def _from_any_view(context: Context) -> bool:
+    return _layers(context) or (_panel(context) and context.layers)
+
+
+def _no_panel(context: Context) -> bool:
+    return not _panel(context)
 
 
 def _filters(context: Context) -> bool:
@@ -109,7 +134,19 @@ def _steer(context: Context) -> bool:
 
 
 def _reset(context: Context) -> bool:
-    return _steer(context) and context.layers
+    return _steer(context) and _layers(context)
+
+
+def _edits(context: Context) -> bool:
+    return _steer(context) and not context.covered
+
+
+def _preview(context: Context) -> bool:
+    return context.preview
+
+
+def _agree(context: Context) -> bool:
+    return context.preview and context.agreeable
 
 
 def _searched(context: Context) -> bool:
@@ -146,9 +183,19 @@ class Binding:
 
 
 BINDINGS: tuple[Binding, ...] = (
+    Binding("agree", ("enter", "y"), "Enter y", "do what is shown", Group.TRAIN, _agree, "Enter y do it"),
+    Binding("decline", ("escape", "n", "q", "ctrl+c"), "Esc n", "do not", Group.TRAIN, _preview, "Esc n do not"),
     Binding("end_brush", ("enter", "v"), "Enter v", "mark what is in it", Group.MARK, _brushing, "Enter mark"),
     Binding("swap", ("o",), "o", "other corner of the rectangle", Group.MARK, _brushing, "o corner"),
     Binding("drop_brush", ("escape",), "Esc", "drop the rectangle", Group.MARK, _brushing, "Esc drop"),
+    Binding("panel_act", ("enter",), "Enter", "change it or do it (asks)", Group.TRAIN, _panel, "Enter change"),
+    Binding("close_panel", ("E",), "E", "close the panel", Group.TRAIN, _panel, "E close"),
+    Binding("panel_type", tuple("0123456789"), "0..9", "type another value", Group.TRAIN, _panel, "0-9 type"),
+    Binding(
+        "panel_less", ("h", "left", "<"), "h ← <", "propose less, or the one before", Group.TRAIN, _panel, "h l step"
+    ),
+    Binding("panel_more", ("l", "right", ">"), "l → >", "propose more, or the next one", Group.TRAIN, _panel),
+    Binding("panel_again", ("r",), "r", "ask the training again", Group.TRAIN, _panel, "r ask again"),
     Binding("down", ("j", "down"), "j ↓", "next item, or down", Group.MOVE),
     Binding("up", ("k", "up"), "k ↑", "previous item, or up", Group.MOVE),
     Binding("left", ("h", "left"), "h ←", "left within a view", Group.MOVE, _sideways),
@@ -157,11 +204,11 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("page_up", ("pageup", "ctrl+u"), "PgUp", "a page up", Group.MOVE),
     Binding("first", ("g", "home"), "g Home", "to the first item", Group.MOVE),
     Binding("last", ("G", "end"), "G End", "to the last item", Group.MOVE),
-    Binding("previous_layer", ("[",), "[", "previous layer, from any view", Group.MOVE, _layers),
-    Binding("next_layer", ("]",), "]", "next layer, from any view", Group.MOVE, _layers, "[ ] layer"),
+    Binding("previous_layer", ("[",), "[", "previous layer, from any view", Group.MOVE, _from_any_view),
+    Binding("next_layer", ("]",), "]", "next layer, from any view", Group.MOVE, _from_any_view, "[ ] layer"),
     Binding("next_pane", ("tab",), "Tab", "next pane", Group.LOOK, _pane),
     Binding("previous_pane", ("shift+tab", "backtab"), "shift+Tab", "previous pane", Group.LOOK, _pane),
-    Binding("pane", tuple("123456789"), "1..9", "go to the pane of this number", Group.LOOK, _always, "1-9 pane"),
+    Binding("pane", tuple("123456789"), "1..9", "go to the pane of this number", Group.LOOK, _no_panel, "1-9 pane"),
     Binding("full", ("f",), "f", "pane full screen and back", Group.LOOK, _pane, "f full"),
     Binding("open", ("enter",), "Enter", "open, drill in", Group.LOOK, _opens, "Enter open"),
     Binding("back", ("backspace",), "Backspace", "go back out", Group.LOOK, _pane),
@@ -204,6 +251,10 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("undo", ("u",), "u", "undo the last change of marks", Group.MARK, _undoable),
     Binding("same_label", ("b",), "b", "mark all of the same label", Group.MARK, _scattered, "b label"),
     Binding("undetected", ("x",), "x", "mark what no filter detects", Group.MARK, _instances),
+    Binding(
+        "dead", ("d",), "d", "mark dead filters: the layer's, of all layers in lists", Group.MARK, _layers, "d dead"
+    ),
+    Binding("always_on", ("p",), "p", "mark filters that are always on, likewise", Group.MARK, _layers),
     Binding("keep", ('"',), '"', "keep the marks under a name", Group.MARK, _markable),
     Binding("recall", ("'",), "'", "take up marks that were kept", Group.MARK, _markable),
     Binding("escape", ("escape",), "Esc", "clear the marks, one level up", Group.MARK),
@@ -218,7 +269,12 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("next_match", ("n",), "n", "next match", Group.MARK, _searched, "n N match"),
     Binding("previous_match", ("N",), "N", "previous match", Group.MARK, _searched),
     Binding("pause", ("P",), "P", "pause / resume training", Group.TRAIN, _steer, "P pause"),
+    Binding(
+        "prune", ("X",), "X", "prune the marked filters: shows what would be cut, asks", Group.TRAIN, _reset, "X prune"
+    ),
+    Binding("take_back", ("U",), "U", "undo the last change of the network (asks)", Group.TRAIN, _reset),
     Binding("reset", ("R",), "R", "reset the layer's maximum activations (asks)", Group.TRAIN, _reset),
+    Binding("panel", ("E",), "E", "edit the training: learning rate, grow, freeze ...", Group.TRAIN, _edits, "E edit"),
     Binding("copy", ("c",), "c", "copy the view as text", Group.KEEP, _pane),
     Binding("write", ("w",), "w", "write the view to files: text and picture", Group.KEEP, _pane),
     Binding("help", ("?", "f1"), "? F1", "help: only what works here and now", Group.LEAVE, _always, "? help"),
@@ -230,9 +286,16 @@ BINDINGS: tuple[Binding, ...] = (
 )
 
 
+IN_PREVIEW = frozenset(
+    {"agree", "decline", "down", "up", "page_down", "page_up", "first", "last", "theme", "copy", "write", "redraw"}
+)
+"""What works while an operation is shown that waits for an answer."""
+
+
 def applicable(context: Context) -> Iterator[Binding]:
     """Yield the bindings that work here and now, in the table's order."""
-    return (binding for binding in BINDINGS if binding.applies(context))
+    known = (binding for binding in BINDINGS if not context.preview or binding.id in IN_PREVIEW)
+    return (binding for binding in known if binding.applies(context))
 
 
 def find(key: str, character: str | None, context: Context) -> Binding | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MOST_LAYERS_AT_FIRST = 12
 PLACELESS = (
     "pause",
+    "prune",
+    "take_back",
     "reset",
     "freeze",
     "full",
@@ -30,6 +32,8 @@ PLACELESS = (
     "invert",
     "undo",
     "undetected",
+    "dead",
+    "always_on",
     "keep",
     "recall",
     "shows",

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from deepeyes_tui.app.acts import JournalFollower
 from deepeyes_tui.app.scene import Scene
-from deepeyes_tui.app.selection import fit, forget_instances
+from deepeyes_tui.app.selection import Selection, carried, fit, forget_instances
+from deepeyes_tui.link.journal import JOURNAL, Entry
+from deepeyes_tui.link.snapshot import Snapshot
 from deepeyes_tui.link.watcher import Condition, LogFollower, RunView, Watcher
 
 if TYPE_CHECKING:
@@ -17,9 +20,11 @@ if TYPE_CHECKING:
     from deepeyes_tui.link.runs import Run
 
 KEPT_LINES = 5000
+KEPT_ACTS = 1000
 BROKEN = (Condition.FAILED, Condition.GONE, Condition.UNREADABLE)
 Poll = Callable[[], RunView | None]
 ReadLines = Callable[[], Iterable[str]]
+ReadActs = Callable[[], list[Entry]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +34,14 @@ class News:
     number: int = 0
     view: RunView | None = None
     log: tuple[str, ...] = ()
+    acts: tuple[Entry, ...] = ()
 
 
 class Feed:
     """Reads `rate` times a second until it is stopped; errors of reading are the sources' own to turn into words."""
 
-    def __init__(self, poll: Poll, read_lines: ReadLines, rate: float) -> None:
-        self._poll, self._read_lines = poll, read_lines
+    def __init__(self, poll: Poll, read_lines: ReadLines, rate: float, read_acts: ReadActs = list) -> None:
+        self._poll, self._read_lines, self._read_acts = poll, read_lines, read_acts
         self._interval = 1 / rate
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._latest = News()
@@ -74,13 +80,14 @@ class Feed:
             self._read()
 
     def _read(self) -> None:
-        view, lines = self._poll(), list(self._read_lines())
-        if view is None and not lines:
+        view, lines, acts = self._poll(), list(self._read_lines()), self._read_acts()
+        if view is None and not lines and not acts:
             return
         before = self._latest
         self._lines.extend(lines)
         log = tuple(self._lines) if lines else before.log
-        self._latest = News(before.number + 1, view or before.view, log)
+        known = (*before.acts, *acts)[-KEPT_ACTS:] if acts else before.acts
+        self._latest = News(before.number + 1, view or before.view, log, known)
         if view is not None and (view.snapshot is not None or view.condition.is_over):
             self._first.set()
 
@@ -94,20 +101,21 @@ def open_feed(run: Run, launched: Launched | None, rate: float) -> Feed:
             launched.poll()
         return watcher.poll()
 
-    return Feed(poll, log.read_new, rate)
+    return Feed(poll, log.read_new, rate, JournalFollower(run.folder / JOURNAL).read_new)
 
 
 def shown(scene: Scene, news: News) -> Scene:
     """Return the scene with the latest of the run in it."""
     view = news.view
     if view is None:
-        return replace(scene, log=news.log)
+        return replace(scene, log=news.log, acts=news.acts)
     snapshot = view.snapshot or scene.snapshot
     selection = scene.selection
     if snapshot is not None and snapshot is not scene.snapshot:
-        selection = fit(selection, tuple(info.filters for info in snapshot.layers))
         if scene.snapshot is not None and scene.snapshot.generation != snapshot.generation:
-            selection = forget_instances(selection)
+            selection = forget_instances(_carried(selection, scene.snapshot, snapshot))
+            scene = scene.with_desk(views={}, trails={}, brush=None)
+        selection = fit(selection, tuple(info.filters for info in snapshot.layers))
     return replace(
         scene,
         snapshot=snapshot,
@@ -115,5 +123,18 @@ def shown(scene: Scene, news: News) -> Scene:
         ended=view.condition.is_over,
         failed=view.condition in BROKEN,
         log=news.log,
+        acts=news.acts,
         selection=selection,
     )
+
+
+def _carried(selection: Selection, before: Snapshot, after: Snapshot) -> Selection:
+    """Return a selection as it stands in a model of another structure: layers go by their names."""
+    numbers = {info.name: number for number, info in enumerate(after.layers)}
+    places = {
+        number: numbers[info.name]
+        for number, info in enumerate(before.layers)
+        if info.name in numbers and after.layers[numbers[info.name]].filters == info.filters
+    }
+    focus = before.layers[selection.layer].name if before.layers else ""
+    return carried(selection, places, numbers.get(focus))

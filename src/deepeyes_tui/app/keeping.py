@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deepeyes_tui.app.panes.header import header_text
+from deepeyes_tui.app.panes.preview import preview_text
 from deepeyes_tui.app.picture import PANES
 from deepeyes_tui.app.scene import Scene
 
@@ -17,6 +18,8 @@ from deepeyes_tui.app.scene import Scene
 def view_text(scene: Scene) -> str:
     """Return the header and the view in focus as text."""
     name = scene.desk.focus
+    if scene.desk.proposal is not None:
+        return f"{header_text(scene)}\n\n{preview_text(scene)}\n"
     return f"{header_text(scene)}\n\n{name}\n{PANES[name].text(scene)}\n"
 
 

@@ -8,12 +8,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from deepeyes_tui.app import map_moves
+from deepeyes_tui.app import map_moves, panel_moves
 from deepeyes_tui.app import selection as select
 from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, SCATTERS, PaneName
+from deepeyes_tui.app.marking import MARKING
 from deepeyes_tui.app.panes.filters import in_range, map_layout
 from deepeyes_tui.app.panes.help import help_lines
 from deepeyes_tui.app.panes.perplexities import shape_of
+from deepeyes_tui.app.panes.preview import most_scrolled
 from deepeyes_tui.app.room import Move, Room
 from deepeyes_tui.app.scene import Asking, Quantity, Scene, filter_order, layer_order, shown_quantity
 from deepeyes_tui.app.search import next_match
@@ -28,6 +30,9 @@ def _vertical(rows: int, page: bool = False) -> Move:
     def move(scene: Scene, room: Room) -> Scene:
         step = rows * max(room.height - 2, 1) if page else rows
         focus = scene.desk.focus
+        if scene.desk.proposal is not None:
+            top = scene.desk.proposal_top + step
+            return scene.with_desk(proposal_top=min(max(top, 0), most_scrolled(scene, room.width, room.height)))
         if scene.desk.help:
             most = max(len(help_lines(scene)) - room.height, 0)
             return scene.with_desk(help_top=min(max(scene.desk.help_top + step, 0), most))
@@ -66,6 +71,8 @@ def _end(sign: int) -> Move:
     """Return a move to the first or the last of what the pane in focus shows."""
 
     def move(scene: Scene, room: Room) -> Scene:
+        if scene.desk.proposal is not None:
+            return _vertical(sign * FAR)(scene, room)
         if scene.desk.focus is PaneName.LOG and not scene.desk.help:
             return scene.with_desk(log_end=None) if sign > 0 else _scroll_log(scene, -FAR, room)
         if scene.desk.focus is PaneName.FILTERS and not scene.desk.help:
@@ -119,7 +126,7 @@ def to_filter(scene: Scene, index: int) -> Scene:
 def to_pane(scene: Scene, pane: PaneName) -> Scene:
     """Put the focus on a pane, and show the screen that it is on."""
     on_maps = scene.desk.maps_screen if pane in ON_BOTH_SCREENS else pane in MAPS
-    return scene.with_desk(focus=pane, help=False, maps_screen=on_maps, large=False)
+    return scene.with_desk(focus=pane, help=False, panel=None, maps_screen=on_maps, large=False)
 
 
 def _tab(step: int) -> Move:
@@ -223,6 +230,8 @@ MOVES: dict[str, Move] = {
     "sort": _sort,
     "reverse": _reverse,
     **map_moves.MAP_MOVES,
+    **panel_moves.STEPS,
+    **MARKING,
     "mark": map_moves.mark_at_cursor,
     "range": _range,
     "mark_all": map_moves.mark_all,

@@ -15,11 +15,13 @@ from deepeyes_tui.app.panes import (
     layer,
     layers,
     log,
+    panel,
     perplexities,
     training,
 )
 from deepeyes_tui.app.panes.base import Pane, lay, sentence, title_rule
 from deepeyes_tui.app.panes.header import draw_header
+from deepeyes_tui.app.panes.preview import draw_preview
 from deepeyes_tui.app.panes.status import draw_status
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink
@@ -52,9 +54,13 @@ class Painter:
         canvas, desk = Canvas(width, height), scene.desk
         arrangement = arrange(width, height, desk.focus, desk.full, scene.layers, desk.maps_screen)
         _paste(canvas, arrangement.header, draw_header(scene, width, arrangement.header.height))
-        if desk.help:
-            body = Box(0, arrangement.header.height, width, height - arrangement.header.height - 1)
+        body = Box(0, arrangement.header.height, width, height - arrangement.header.height - 1)
+        if desk.proposal is not None:
+            _paste(canvas, body, draw_preview(scene, body.width, body.height))
+        elif desk.help:
             _paste(canvas, body, help.draw_help(scene, body.width, body.height))
+        elif desk.panel is not None:
+            _paste(canvas, body, panel.draw_panel(scene, body.width, body.height))
         else:
             for name, box in arrangement.panes.items():
                 _paste(canvas, box, self._pane(scene, name, box, arrangement))

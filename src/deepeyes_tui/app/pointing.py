@@ -21,6 +21,8 @@ Cell = tuple[int, int]
 
 def clicked(scene: Scene, arrangement: Arrangement, x: int, y: int) -> Scene:
     """Return the scene after a click at a cell of the screen."""
+    if scene.desk.proposal is not None:
+        return scene
     if scene.desk.help:
         return scene.with_desk(help=False)
     name, box = next(((name, box) for name, box in arrangement.panes.items() if (x, y) in box), (None, None))
@@ -81,7 +83,7 @@ def _chart(scene: Scene, name: PaneName, box: Box) -> Chart | None:
 def dragged(scene: Scene, arrangement: Arrangement, start: Cell, here: Cell) -> Scene:
     """Return the scene while the mouse is dragged over a map from one cell to another."""
     name = next((name for name, box in arrangement.panes.items() if start in box), None)
-    if name not in SCATTERS or scene.desk.help:
+    if name not in SCATTERS or scene.context.covered:
         return scene
     box = arrangement.panes[name]
     chart = _chart(scene, name, box)

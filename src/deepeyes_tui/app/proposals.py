@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from deepeyes_tui.link.filter_lists import format_filters
 from deepeyes_tui.link.messages import JSON, Action, Command
 from deepeyes_tui.link.preview import Preview
+from deepeyes_tui.link.snapshot import Snapshot
 
 VERBS = {
     Action.PRUNE: "prune",
@@ -20,14 +21,14 @@ SENDER = "viewer"
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`command` is what is to be done, as it is asked for; `seen` the structure that it means, None: whatever it is.
+    """`command` is what is to be done, as it is asked for; `generation` is that of the snapshot which it speaks of.
 
     Of `preview` and `refusal` there is none while the run is asked. `remark` says why it is asked again; `sent`: the
     user has agreed, and the run is at it.
     """
 
     command: Command
-    seen: int | None = None
+    generation: int = -1
     preview: Preview | None = None
     refusal: str = ""
     remark: str = ""
@@ -70,8 +71,7 @@ def _subject(name: str, filters: JSON) -> str:
 def plan_command(proposal: Proposal) -> Command:
     """Return the command that asks what the operation would do."""
     command = proposal.command
-    arguments = {**command.arguments, "action": str(command.action), "structure": proposal.seen}
-    return Command(Action.PLAN, arguments, sender=SENDER)
+    return Command(Action.PLAN, {**command.arguments, "action": str(command.action)}, sender=SENDER)
 
 
 def carry_out_command(proposal: Proposal) -> Command:
@@ -90,9 +90,24 @@ def hold_command(seconds: float) -> Command:
 
 def answered(proposal: Proposal, preview: Preview) -> Proposal:
     """Return the proposal with what it would do."""
-    return replace(proposal, preview=preview, refusal="", seen=preview.structure)
+    return replace(proposal, preview=preview, refusal="")
 
 
 def refused(proposal: Proposal, why: str) -> Proposal:
     """Return the proposal that cannot be agreed to, with the reason."""
     return replace(proposal, refusal=why, sent=False)
+
+
+def still_meant(command: Command, before: Snapshot | None, after: Snapshot | None) -> Command | None:
+    """Return what is left of a command that was meant for another structure of the model: of a prune, the layers that
+    still have as many filters; of anything else all of it, if the layer is still there (and has as many filters, where
+    one of them is named). None where nothing is.
+    """
+    known = {info.name: info.filters for info in after.layers} if after else {}
+    same = {info.name for info in before.layers if known.get(info.name) == info.filters} if before else set()
+    arguments = command.arguments
+    if isinstance(filters := arguments.get("filters"), Mapping):
+        left: dict[str, JSON] = {name: those for name, those in filters.items() if name in same}
+        return replace(command, arguments={**arguments, "filters": left}) if left else None
+    fitting = same if arguments.get("source") is not None else known
+    return command if arguments.get("layer") in fitting else None

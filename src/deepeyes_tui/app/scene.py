@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from deepeyes_tui.app.bindings import Context, PaneName
 from deepeyes_tui.app.chosen import mean_activation
 from deepeyes_tui.app.maps import InputMap, Maps
+from deepeyes_tui.app.panel import Panel
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.scatter import View
+from deepeyes_tui.app.proposals import Proposal
 from deepeyes_tui.app.selection import Combine, Selection
+from deepeyes_tui.link.journal import Entry
 from deepeyes_tui.link.maps import REDUNDANT, FilterMap, Sample
+from deepeyes_tui.link.messages import Command
 from deepeyes_tui.link.snapshot import LayerStatistics, RunState, Snapshot
 
 
@@ -42,6 +46,7 @@ class Asking(StrEnum):
     SEARCH = "/"
     KEEP = "keep as: "
     RECALL = "take up: "
+    VALUE = "new value: "
 
 
 Trail = tuple[tuple[int, ...], ...]
@@ -71,11 +76,15 @@ class LayerOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something to be answered with one key in the status row: key -> what the answer is called."""
+    """Something to be answered with one key in the status row: key -> what the answer is called.
+
+    `command` is what `y` sends to the training.
+    """
 
     id: str
     text: str
     answers: tuple[tuple[str, str], ...] = (("y", "yes"), ("n", "no"))
+    command: Command | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,8 @@ class Desk:
     """How things are shown: nothing of it concerns the run. `log_end` None follows the log.
 
     `shows` None lets the Input Map follow the marks; `views` are maps that were zoomed, by pane and layer, `trails`
-    the landmarks drilled into, by layer; `renewals` counts how often a new map was asked for.
+    the landmarks drilled into, by layer; `renewals` counts how often a new map was asked for. `proposal` is the
+    operation that is shown, from line `proposal_top` on.
     """
 
     focus: PaneName = PaneName.TRAINING
@@ -114,6 +124,9 @@ class Desk:
     large: bool = False
     bar: int = 0
     question: Question | None = None
+    panel: Panel | None = None
+    proposal: Proposal | None = None
+    proposal_top: int = 0
     note: str = ""
     note_is_error: bool = False
     frozen: bool = False
@@ -121,7 +134,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """`sentence` is the run's state in words, `ended` whether its process is no more or has nothing left to do."""
+    """`sentence` is the run's state in words, `ended` whether its process is no more or has nothing left to do.
+
+    `acts` are what was done to the training, in their order.
+    """
 
     run: str = ""
     snapshot: Snapshot | None = None
@@ -129,6 +145,7 @@ class Scene:
     ended: bool = False
     failed: bool = False
     log: tuple[str, ...] = ()
+    acts: tuple[Entry, ...] = ()
     selection: Selection = field(default_factory=Selection)
     desk: Desk = field(default_factory=Desk)
     glyphs: Glyphs = Glyphs.BRAILLE
@@ -215,6 +232,9 @@ class Scene:
             mapped=self.sample is not None,
             brushing=self.brush is not None,
             undoable=bool(self.selection.past),
+            panel=desk.panel is not None,
+            preview=desk.proposal is not None,
+            agreeable=desk.proposal is not None and desk.proposal.ready,
         )
 
 

@@ -134,6 +134,12 @@ def recall(selection: Selection, name: str) -> Selection:
     return _after(selection, marked=kept.marked, instances=kept.instances)
 
 
+def mark_in(selection: Selection, filters: Mapping[int, Iterable[int]]) -> Selection:
+    """Mark filters of several layers beside those that are."""
+    added = {layer: selection.marked.get(layer, NONE).union(those) for layer, those in filters.items()}
+    return _after(selection, marked={k: v for k, v in {**selection.marked, **added}.items() if v})
+
+
 def begin_range(selection: Selection) -> Selection:
     """Begin a range at the cursor."""
     return replace(selection, anchor=selection.cursor)
@@ -157,6 +163,24 @@ def fit(selection: Selection, filters: tuple[int, ...]) -> Selection:
         instances={k: v for k, v in selection.instances.items() if k < len(filters)},
         past=tuple(Chosen(_within(past.marked, filters), past.instances) for past in selection.past),
         named={name: Chosen(_within(kept.marked, filters), kept.instances) for name, kept in selection.named.items()},
+    )
+
+
+def carried(selection: Selection, places: Mapping[int, int], layer: int | None) -> Selection:
+    """Return the selection in a network of another structure: `places` are the new numbers of layers that kept their
+    filters, `layer` is the new number of the one in focus, if it is still there.
+
+    What was marked in the other layers is marked no longer: their filters are others now.
+    """
+    kept = selection.layer in places
+    return replace(
+        selection,
+        layer=selection.layer if layer is None else layer,
+        cursor=selection.cursor if kept else 0,
+        anchor=selection.anchor if kept else None,
+        marked=_carried(selection.marked, places),
+        past=tuple(replace(past, marked=_carried(past.marked, places)) for past in selection.past),
+        named={name: replace(one, marked=_carried(one.marked, places)) for name, one in selection.named.items()},
     )
 
 
@@ -184,6 +208,10 @@ def _with(by_layer: ByLayer, layer: int, marks: Marks) -> ByLayer:
 def _within(marked: ByLayer, filters: tuple[int, ...]) -> ByLayer:
     kept = {k: frozenset(i for i in v if i < filters[k]) for k, v in marked.items() if k < len(filters)}
     return {k: v for k, v in kept.items() if v}
+
+
+def _carried(marked: ByLayer, places: Mapping[int, int]) -> ByLayer:
+    return {places[layer]: filters for layer, filters in marked.items() if layer in places}
 
 
 def _after(selection: Selection, marked: ByLayer | None = None, instances: ByLayer | None = None) -> Selection:

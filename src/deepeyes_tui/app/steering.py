@@ -20,12 +20,16 @@ RESET, STOP, LEAVE = "reset", "stop", "leave"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What came of a command: a sentence, the same without the command's name, and what it asked for."""
+    """What came of a command: a sentence, the same without the command's name, what it asked for.
+
+    Without `heard`, the run has not answered: what it does is not known.
+    """
 
     text: str
     ok: bool
     message: str = ""
     details: Mapping[str, JSON] = field(default_factory=dict)
+    heard: bool = True
 
 
 def refusal(scene: Scene) -> str:
@@ -80,6 +84,6 @@ async def send(path: Path, command: Command, timeout: float = TIMEOUT) -> Said:
     try:
         outcome = await ControlClient(path).send_async(command, timeout)
     except ControlError as error:
-        return Said(f"{command.action} failed: {error}", False, str(error))
+        return Said(f"{command.action} failed: {error}", False, str(error), heard=False)
     text = outcome.message if outcome.ok else f"{command.action} refused: {outcome.message}"
     return Said(text, outcome.ok, outcome.message, outcome.details)

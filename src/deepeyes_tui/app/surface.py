@@ -56,7 +56,7 @@ class Surface(Widget):
         """The room of the pane in focus."""
         width, height = self.size
         box = self.arrangement.panes.get(self.scene.desk.focus) if self.arrangement else None
-        if box is None or self.scene.desk.help:
+        if box is None or self.scene.desk.help or self.scene.desk.proposal is not None:
             return Room(width, max(height - 5, 1))
         return Room(box.width, box.height - 1)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from textual import events, work
 from textual.app import ComposeResult
 
-from deepeyes_tui.app import steering
-from deepeyes_tui.app.bindings import PANES, PaneName, find
+from deepeyes_tui.app import panel_desk, steering
+from deepeyes_tui.app.bindings import PANES, Group, PaneName, find
 from deepeyes_tui.app.feed import Feed, News, shown
 from deepeyes_tui.app.keeping import view_text, write_view
 from deepeyes_tui.app.mapping import Cartographer
@@ -24,6 +24,7 @@ from deepeyes_tui.app.maps import MapBox
 from deepeyes_tui.app.moves import MOVES, to_pane
 from deepeyes_tui.app.opening import opened
 from deepeyes_tui.app.paced import PacedApp
+from deepeyes_tui.app.panel_moves import PANEL_MOVES, begin_typing
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
@@ -31,6 +32,7 @@ from deepeyes_tui.app.pointing import clicked, dragged, released
 from deepeyes_tui.app.prompt import pasted, typed
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.app.surface import Surface
+from deepeyes_tui.app.surgery import Surgeon
 from deepeyes_tui.app.terminal import Terminal
 from deepeyes_tui.app.themes import base_style, next_theme, textual_theme, usable
 from deepeyes_tui.link.analyst import Analyst
@@ -81,6 +83,7 @@ class Viewer(PacedApp, inherit_bindings=False):
         self._pressed: tuple[int, int] | None = None
         self._dragging = False
         self.stopping = False
+        self.surgeon = Surgeon(self)
         self.box = MapBox(setting.clock)
         self.analyst = Analyst(self.box.receive)
         self._maps_of = (
@@ -139,6 +142,7 @@ class Viewer(PacedApp, inherit_bindings=False):
         news = self.setting.feed.latest
         if news.number != self._taken and not self.scene.desk.frozen and self.may_draw():
             self.scene = self._with_news(self.scene, news)
+            panel_desk.look(self)
 
     def tick_maps(self) -> None:
         """Ask for the maps that are missing, and take what has come."""
@@ -186,13 +190,20 @@ class Viewer(PacedApp, inherit_bindings=False):
             self.scene = typed(self.scene, key, character)
         elif (binding := find(key, character, self.scene.context)) is not None:
             self.do(binding.id, key)
+        elif (binding := find(key, character, replace(self.scene.context, live=True, readonly=False))) is not None:
+            if binding.group is Group.TRAIN:
+                self.say(steering.refusal(self.scene), error=True)
 
     def do(self, action: str, key: str = "") -> None:
         """Do one thing of the table of keys."""
-        if action in MOVES:
+        if action in PANEL_MOVES and self.scene.context.at_panel:
+            self.scene = PANEL_MOVES[action](self.scene, self.surface.room)
+        elif action in MOVES:
             self.scene = MOVES[action](self.scene, self.surface.room)
         elif action == "pane":
             self.scene = to_pane(self.scene, PANES[int(key) - 1])
+        elif action == "panel_type":
+            self.scene = begin_typing(self.scene, key)
         else:
             self.effects[action]()
 
@@ -202,8 +213,16 @@ class Viewer(PacedApp, inherit_bindings=False):
         return {
             "freeze": self._freeze,
             "theme": self._next_theme,
-            "pause": lambda: self._steer(steering.pause_command(self.setting.feed.latest)),
+            "pause": lambda: self.steer(steering.pause_command(self.setting.feed.latest)),
             "reset": lambda: self._ask(steering.RESET),
+            "prune": self.surgeon.prune,
+            "take_back": self.surgeon.ask_to_undo,
+            "agree": self.surgeon.agree,
+            "decline": self.surgeon.decline,
+            "panel": lambda: panel_desk.open_at(self),
+            "close_panel": lambda: panel_desk.close(self),
+            "panel_act": lambda: panel_desk.act(self),
+            "panel_again": lambda: panel_desk.ask(self),
             "copy": self._copy,
             "write": self._write,
             "palette": self._open_palette,
@@ -274,16 +293,19 @@ class Viewer(PacedApp, inherit_bindings=False):
         self.scene = self.scene.with_desk(question=None)
         match question.id, key:
             case steering.RESET, "y":
-                self._steer(steering.reset_command(self.scene))
+                self.steer(steering.reset_command(self.scene))
             case steering.STOP, "y":
-                self._steer(steering.stop_command())
+                self.steer(steering.stop_command())
+            case _, "y" if question.command is not None:
+                self.steer(question.command)
             case steering.LEAVE, "l":
                 self.exit()
             case steering.LEAVE, "s":
                 self.stopping = True
-                self._steer(steering.stop_command(), then_exit=True)
+                self.steer(steering.stop_command(), then_exit=True)
 
-    def _steer(self, command: Command, then_exit: bool = False) -> None:
+    def steer(self, command: Command, then_exit: bool = False) -> None:
+        """Send a command, and show what comes of it; or say why that is no use."""
         said = steering.refusal(self.scene)
         if said:
             self.say(said, error=True)
@@ -294,13 +316,17 @@ class Viewer(PacedApp, inherit_bindings=False):
     @work(group="steering")
     async def _send(self, command: Command, then_exit: bool) -> None:
         said = await steering.send(self.setting.control, command)
-        # What the command did is on the board by now: the next key has to meet the new state.
+        await self.take_news()
+        self.say(said.text, error=not said.ok)
+        panel_desk.answered(self, command, said.ok)
+        if then_exit and said.ok:
+            self.exit()
+
+    async def take_news(self) -> None:
+        """Take what a command has done: it is on the board by now, and the next key has to meet the new state."""
         await asyncio.to_thread(self.setting.feed.read)
         if not self.scene.desk.frozen:
             self.scene = self._with_news(self.scene, self.setting.feed.latest)
-        self.say(said.text, error=not said.ok)
-        if then_exit and said.ok:
-            self.exit()
 
     def say(self, text: str, error: bool = False) -> None:
         """Show a sentence in the status row, until a key is pressed or some time has passed."""

@@ -13,7 +13,7 @@ from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.scene import Asking, Question, Scene
 
-ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up"}
+ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up", Asking.VALUE: "propose it"}
 LAST = ("? help", "q leave")
 
 
@@ -57,7 +57,9 @@ def _question(canvas: Canvas, question: Question, ascii: bool) -> None:
 def _keys(canvas: Canvas, scene: Scene) -> None:
     shown = [binding.short for binding in applicable(scene.context) if binding.short]
     first = [short for short in shown if short not in LAST]
-    if scene.desk.help:
+    if scene.desk.proposal is not None:
+        first, last = [*first, "j k scroll"], []
+    elif scene.desk.help:
         first, last = ["j k scroll", "Esc back"], ["q leave"]
     else:
         last = [short for short in LAST if short in shown]
