@@ -1,9 +1,10 @@
-"""What is typed into the status row: something to search for, or the name of a selection."""
+"""What is typed into the status row: something to search for, the name of a selection, a value."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from deepeyes_tui.app import panel_moves
 from deepeyes_tui.app import selection as select
 from deepeyes_tui.app.scene import Asking, Scene
 from deepeyes_tui.app.search import search
@@ -31,6 +32,8 @@ def _entered(scene: Scene, text: str) -> Scene:
             return _kept(scene.with_desk(typing=None), text)
         case Asking.RECALL:
             return _recalled(scene.with_desk(typing=None), text)
+        case Asking.VALUE:
+            return panel_moves.entered(scene, text)
     return search(scene, text)
 
 

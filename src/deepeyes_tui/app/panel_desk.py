@@ -1,0 +1,98 @@
+"""The panel for editing the training at work: it asks the run for its settings, and sends what is confirmed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepeyes_tui.app import steering
+from deepeyes_tui.app.panel import Panel
+from deepeyes_tui.app.panel_moves import PANEL_MOVES, begin_typing, changed, closed
+from deepeyes_tui.app.panel_rows import SENDER, Does, row_here
+from deepeyes_tui.app.scene import Question
+from deepeyes_tui.app.surgery import open_preview
+from deepeyes_tui.link.errors import MessageError
+from deepeyes_tui.link.messages import HYPERPARAMETERS, Action, Command
+from deepeyes_tui.link.preview import Settings
+
+if TYPE_CHECKING:
+    from deepeyes_tui.app.viewer import Viewer
+
+SEND = "send"
+SETTINGS = Command(Action.SETTINGS, sender=SENDER)
+
+
+def close(viewer: Viewer) -> None:
+    """Close the panel, with whatever was only proposed."""
+    viewer.scene = closed(viewer.scene)
+
+
+def open_at(viewer: Viewer, row: str = HYPERPARAMETERS[0]) -> None:
+    """Open the panel with the cursor in a row, and ask the run what it has to show; or say why that is no use."""
+    said = steering.refusal(viewer.scene)
+    if said:
+        viewer.say(said, error=True)
+        return
+    viewer.scene = viewer.scene.with_desk(panel=Panel(row=row))
+    ask(viewer)
+
+
+def ask(viewer: Viewer) -> None:
+    """Ask the run for its settings; an answer that is under way is not waited for."""
+    snapshot = viewer.scene.snapshot
+    generation = snapshot.generation if snapshot else -1
+    viewer.scene = changed(viewer.scene, lambda panel: panel.asked(generation))
+    viewer.run_worker(_ask(viewer), group="settings", exclusive=True)
+
+
+async def _ask(viewer: Viewer) -> None:
+    said = await steering.send(viewer.setting.control, SETTINGS)
+    if not said.ok:
+        viewer.scene = changed(viewer.scene, lambda panel: panel.failed(said.message))
+        return
+    try:
+        settings = Settings.from_json(said.details)
+    except MessageError as error:
+        why = str(error)
+        viewer.scene = changed(viewer.scene, lambda panel: panel.failed(why))
+    else:
+        viewer.scene = changed(viewer.scene, lambda panel: panel.told(settings))
+
+
+def look(viewer: Viewer) -> None:
+    """Ask again when the network is another than it was."""
+    panel, snapshot = viewer.scene.desk.panel, viewer.scene.snapshot
+    if panel is not None and snapshot is not None and panel.generation != snapshot.generation:
+        ask(viewer)
+
+
+def answered(viewer: Viewer, command: Command, ok: bool) -> None:
+    """Show what is true after a command: what came of it drops its proposal, and the run is asked again."""
+    if viewer.scene.desk.panel is None or command.action == Action.HOLD:
+        return
+    name = command.arguments.get("name")
+    if ok and command.action == Action.SET and isinstance(name, str):
+        viewer.scene = changed(viewer.scene, lambda panel: panel.dropping(name))
+    ask(viewer)
+
+
+def act(viewer: Viewer) -> None:
+    """Do what Enter does in the row under the cursor."""
+    here, said = row_here(viewer.scene), steering.refusal(viewer.scene)
+    if here is None:
+        return
+    if said or here.refusal:
+        viewer.say(said or f"{here.label}: {here.refusal}", error=True)
+        return
+    match here.does, here.command:
+        case Does.TYPE, _:
+            viewer.scene = begin_typing(viewer.scene)
+        case Does.NEXT, _:
+            viewer.scene = PANEL_MOVES["panel_more"](viewer.scene, viewer.surface.room)
+        case Does.UNDO, _:
+            viewer.do("take_back")
+        case Does.ASK, Command() as command:
+            viewer.scene = viewer.scene.with_desk(question=Question(SEND, here.question, command=command))
+        case Does.PREVIEW, Command() as command:
+            open_preview(viewer, command)
+        case Does.SEND, Command() as command:
+            viewer.steer(command)
