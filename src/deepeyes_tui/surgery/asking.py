@@ -1,0 +1,274 @@
+"""A network is asked which units belong together: nothing of its code is read, it is only run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from deepeyes_tui.surgery.atoms import Atom, Names, Space
+from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.hushed import hushed, same_chances
+from deepeyes_tui.surgery.kinds import atoms_of
+from deepeyes_tui.surgery.own_tensors import OwnTensors, positive
+from deepeyes_tui.surgery.passes import CleanPass, FirstPass, MarkedPass, Memory, Pass, Units
+from deepeyes_tui.surgery.reading import any_per_unit, floats, outputs
+from deepeyes_tui.surgery.sample import Sample
+from deepeyes_tui.surgery.wrappers import unwrapped
+
+_SEED = 94
+_ROWS = 2
+
+Slab = tuple[int, Tensor]
+"""An axis of an own tensor, and which places along it: booleans."""
+
+
+@dataclass(slots=True)
+class Reached:
+    """What notices marks: units of layers, and whether the network's output does."""
+
+    units: Units = field(default_factory=dict)
+    output: bool = False
+
+    def merge(self, other: Reached) -> None:
+        """Take up what another pass has found."""
+        join(self.units, other.units)
+        self.output = self.output or other.output
+
+
+@dataclass(slots=True)
+class Sources:
+    """Where units that are read come from: units of layers, places of own tensors, the network's own input.
+
+    `own`: by path, the elements that lead to the units asked for, and those that lead to others beside them.
+    """
+
+    units: Units = field(default_factory=dict)
+    own: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    input: bool = False
+
+
+class Asker:
+    """Asks one network. Made by `asking`, which puts everything back."""
+
+    def __init__(self, model: nn.Module) -> None:
+        names = Names(model)
+        self._trained = [module.training for module in model.modules()]
+        self._model = model
+        self._chances = torch.Generator().manual_seed(_SEED)
+        self._memory = Memory(self._chances)
+        self.sample = Sample()
+        self.needs_all_rows = False
+        self.trains_differently = False
+        self._current: Pass = FirstPass(self._memory, False)
+        self._cleans: list[CleanPass] = []
+        self._outputs: dict[bool, list[Tensor]] = {}
+        self._leaves: list[Mapping[str, Tensor]] = []
+        self._inputs: list[list[Tensor]] = []
+        self.atoms = atoms_of(model, names)
+        self.spaces: dict[str, Space] = {space.key: space for atom in self.atoms for space in atom.spaces()}
+        self.own = OwnTensors(model, self.atoms, names, self._chances)
+
+    def meet(self, sample: Sample) -> None:
+        """Run the network for the first time, in training too where that calls other layers."""
+        for atom in self.atoms:
+            self._memory.forwards[atom.path] = atom.module.forward
+            atom.module.__dict__["forward"] = _stand_in(self, atom)
+        try:
+            self._first(sample.few(_ROWS), sample)
+        except Exception as error:  # the user's code may raise anything
+            raise SurgeryError(f"the network does not run on the sample: {first_line(error)}") from error
+        self.trains_differently = self._trains_differently()
+        for mode in [False, True] if self.trains_differently else [False]:
+            self._ask_clean(mode)
+
+    def _first(self, few: Sample, whole: Sample) -> None:
+        """Not every network runs on the first rows of what it is called with."""
+        self.sample = few
+        try:
+            self._run_first(False)
+        except Exception:
+            self.sample, self.needs_all_rows = whole, True
+            self._memory.answers.clear()
+            self._run_first(False)
+
+    @property
+    def called(self) -> set[str]:
+        """Paths of the layers that run."""
+        return {path for _, path, _ in self._memory.answers}
+
+    def reached(self, marks: Units, own: Mapping[str, Slab] | None = None, changed: bool = False) -> Reached:
+        """Return what notices when `marks` are NaN or, with `changed`, have other values."""
+        found = Reached()
+        for clean in self._cleans:
+            asked = MarkedPass(self._memory, clean.mode, marks, clean if changed else None)
+            self.own.lend(lambda path, value: _marked(value, (own or {}).get(path), changed))
+            try:
+                output = self._run(asked, self.sample)
+            except (ValueError, RuntimeError, IndexError):
+                if changed:  # NaN may break what only looks at values; other values do not
+                    raise
+                output = None
+            found.merge(Reached(asked.reached, self._noticed(output, clean.mode, changed)))
+        return found
+
+    def _noticed(self, output: Any, mode: bool, changed: bool) -> bool:
+        values = list(outputs(output))
+        if not changed:
+            return any(bool(value.isnan().any()) for value in values)
+        return any(not torch.equal(new, old) for new, old in zip(values, self._outputs[mode], strict=False))
+
+    def sources(self, units: Units) -> Sources:
+        """Return where `units` that layers read come from, as far as gradients tell."""
+        found = Sources()
+        for clean, own, inputs in zip(self._cleans, self._leaves, self._inputs, strict=True):
+            tensors = [*own.values(), *inputs]
+            if not _backward(_total(clean, units, self._chances), [leaf for _, leaf in clean.leaves.values()], tensors):
+                continue
+            for port, leaf in clean.leaves.values():
+                if leaf.grad is not None:
+                    join(found.units, {port.space.key: any_per_unit(leaf.grad != 0, port)})
+            leading = [_led(tensor) for tensor in tensors]
+            if any(bool(one.any()) for one in leading):
+                self._contrast(clean, units, dict(own), inputs, leading, found)
+        return found
+
+    def _contrast(
+        self,
+        clean: CleanPass,
+        units: Units,
+        own: dict[str, Tensor],
+        inputs: list[Tensor],
+        leading: list[Tensor],
+        found: Sources,
+    ) -> None:
+        """What leads to the other units of the same layers too is shared by all, and stays."""
+        _backward(_total(clean, units, self._chances, inside=False), [], [*own.values(), *inputs])
+        rest = [_led(tensor) for tensor in [*own.values(), *inputs]]
+        for path, inner, outer in zip(own, leading, rest, strict=False):
+            before = found.own.get(path)
+            found.own[path] = (inner, outer) if before is None else (before[0] | inner, before[1] | outer)
+        pairs = list(zip(leading, rest, strict=True))[len(own) :]
+        found.input = found.input or any(bool((inner & ~outer).any()) for inner, outer in pairs)
+
+    def _run_first(self, mode: bool) -> int:
+        first = FirstPass(self._memory, mode)
+        self.own.lend()
+        self._run(first, self.sample)
+        for path, number in first.calls.items():
+            self._memory.calls[mode, path] = number
+        return first.unknown_calls
+
+    def _trains_differently(self) -> bool:
+        """Whether training calls layers that evaluation does not, such as auxiliary classifiers."""
+        try:
+            return self._run_first(True) > 0
+        except Exception:
+            return False  # it may want targets, or larger batches: then it is asked in evaluation alone
+
+    def _ask_clean(self, mode: bool) -> None:
+        clean = CleanPass(self._memory, mode)
+        self._leaves.append(self.own.lend_leaves())
+        sample = _leading(self.sample)
+        with torch.enable_grad():
+            output = self._run(clean, sample)
+        self._inputs.append([one for one in floats(sample.args, dict(sample.kwargs)) if one.requires_grad])
+        self._cleans.append(clean)
+        self._outputs[mode] = [value.detach().clone() for value in outputs(output)]
+
+    def _run(self, asked: Pass, sample: Sample) -> Any:
+        self._current = asked
+        all_train = not any(self._trained)
+        for module, training in zip(self._model.modules(), self._trained, strict=True):
+            module.__dict__["training"] = asked.mode and (training or all_train)
+        same_chances()
+        arguments = tree_map_only(Tensor, lambda tensor: tensor.clone(), (sample.args, dict(sample.kwargs)))
+        with torch.set_grad_enabled(isinstance(asked, CleanPass)):
+            return self._model(*arguments[0], **arguments[1])
+
+    def answer(self, atom: Atom, args: Any, kwargs: Any) -> Any:
+        """Stand in for a layer."""
+        return self._current.call(atom, args, kwargs)
+
+
+def _stand_in(asker: Asker, atom: Atom) -> Any:
+    return lambda *args, **kwargs: asker.answer(atom, args, kwargs)
+
+
+@contextmanager
+def asking(model: nn.Module, sample: Any) -> Iterator[Asker]:
+    """Yield an Asker of `model`, which is afterwards as before. Raises SurgeryError where the network does not run."""
+    core = unwrapped(model)
+    with hushed(core):
+        asker = Asker(core)
+        try:
+            asker.meet(Sample.of(sample))
+            yield asker
+        finally:
+            asker.own.give_back()
+
+
+def join(units: Units, more: Units) -> bool:
+    """Add units to others; return whether any is new."""
+    new = False
+    for key, found in more.items():
+        known = units.get(key)
+        new = new or bool((found if known is None else found & ~known).any())
+        units[key] = found.clone() if known is None else known | found
+    return new
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _marked(value: Tensor, slab: Slab | None, changed: bool) -> Tensor:
+    if slab is None:
+        return value
+    axis, places = slab
+    mask = places.to(value.device).reshape(-1, *[1] * (value.dim() - 1 - axis))
+    return torch.where(mask, value + 0.4, value) if changed else value.masked_fill(mask, float("nan"))
+
+
+def _leading(sample: Sample) -> Sample:
+    """Return a sample whose float tensors gather gradients."""
+
+    def leaf(tensor: Tensor) -> Tensor:
+        return tensor.clone().requires_grad_() if tensor.is_floating_point() else tensor
+
+    return Sample(tree_map_only(Tensor, leaf, sample.args), tree_map_only(Tensor, leaf, dict(sample.kwargs)))
+
+
+def _total(clean: CleanPass, units: Units, chances: torch.Generator, inside: bool = True) -> Tensor | None:
+    """Return a random combination of the units that layers read, or of the others of the same layers."""
+    total: Tensor | None = None
+    for where, mean in clean.means.items():
+        chosen = units.get(clean.ports[where].space.key)
+        if chosen is None or not mean.requires_grad:
+            continue
+        part = (mean * positive(mean, chances))[chosen if inside else ~chosen].sum().double()
+        total = part if total is None else total + part
+    return total
+
+
+def _backward(total: Tensor | None, leaves: list[Tensor], tensors: list[Tensor]) -> bool:
+    """Gather gradients anew; return whether there are any."""
+    for leaf in [*leaves, *tensors]:
+        leaf.grad = None
+    if total is None:
+        return False
+    try:
+        total.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return False  # what gradients do not show, marks will
+    return True
+
+
+def _led(leaf: Tensor) -> Tensor:
+    return torch.zeros_like(leaf, dtype=torch.bool) if leaf.grad is None else leaf.grad != 0

@@ -1,0 +1,119 @@
+"""A network is asked without anybody noticing: modes, hooks, buffers, notes in modules and random state stay."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as torch_module
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_SEED = 20
+
+
+@contextmanager
+def hushed(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, no hooks but those that make weights, no compiler, no fused attention: then all as before."""
+    with ExitStack() as stack:
+        for context in (_attributes, _buffers):
+            stack.enter_context(context(model))
+        for restoring in (_no_global_hooks, _random_state, _fastpath_off):
+            stack.enter_context(restoring())
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        for module in model.modules():
+            _hush(module)
+        yield
+
+
+@contextmanager
+def _attributes(model: nn.Module) -> Iterator[None]:
+    """Modes, hooks, and what a forward pass notes in its module."""
+    before = [(module.__dict__, dict(module.__dict__)) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for now, then in before:
+            for name in now.keys() - then.keys():
+                del now[name]
+            now.update((name, value) for name, value in then.items() if now.get(name, now) is not value)
+
+
+def _hush(module: nn.Module) -> None:
+    state = module.__dict__
+    state["training"] = False
+    for name in _HOOKS:
+        state[name] = OrderedDict((key, hook) for key, hook in state[name].items() if _makes_weights(hook))
+
+
+def _makes_weights(hook: Any) -> bool:
+    """Weight norm, spectral norm and masks of torch itself compute a layer's weight in a hook before its pass."""
+    return type(hook).__module__.startswith("torch.nn.utils.")
+
+
+@contextmanager
+def _no_global_hooks() -> Iterator[None]:
+    names = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
+    found = [getattr(torch_module, f"_global_{name}") for name in names]
+    before = [(hooks, OrderedDict(hooks)) for hooks in found]
+    try:
+        for hooks, _ in before:
+            hooks.clear()
+        yield
+    finally:
+        for hooks, kept in before:
+            hooks.update(kept)
+
+
+@contextmanager
+def _buffers(model: nn.Module) -> Iterator[None]:
+    """Passes write to copies."""
+    before = [(module._buffers, name, buffer) for module in model.modules() for name, buffer in module._buffers.items()]
+    copies: dict[int, torch.Tensor] = {}
+    try:
+        for buffers, name, buffer in before:
+            if buffer is not None:
+                copies.setdefault(id(buffer), buffer.detach().clone())
+                buffers[name] = copies[id(buffer)]
+        yield
+    finally:
+        for buffers, name, buffer in before:
+            buffers[name] = buffer
+
+
+@contextmanager
+def _random_state() -> Iterator[None]:
+    python = random.getstate()
+    numpy = sys.modules["numpy"].random.get_state() if "numpy" in sys.modules else None
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(python)
+        if numpy is not None:
+            sys.modules["numpy"].random.set_state(numpy)
+
+
+def same_chances() -> None:
+    """Make every pass draw the same random numbers. Within `hushed`, which puts the states back."""
+    torch.default_generator.manual_seed(_SEED)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(_SEED)
+    random.seed(_SEED)
+
+
+@contextmanager
+def _fastpath_off() -> Iterator[None]:
+    """The fused path of torch's transformer layers calls no module."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

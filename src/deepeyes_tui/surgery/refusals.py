@@ -1,0 +1,24 @@
+"""Models that cannot be asked at all."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
+
+from deepeyes_tui.surgery.errors import SurgeryError
+
+
+def check_can_be_asked(model: nn.Module) -> None:
+    """Raise SurgeryError for scripted, quantised and lazy models, and for those without data."""
+    for path, module in model.named_modules():
+        name = path or "the network"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise SurgeryError(f"{name} is scripted: its code cannot be asked")
+        if ".quantized" in type(module).__module__:
+            raise SurgeryError(f"{name} is quantised: its weights are not cut")
+    for path, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if isinstance(tensor, UninitializedTensorMixin):
+            raise SurgeryError(f"{path} is not there yet: the network has to run once first")
+        if tensor.is_meta:
+            raise SurgeryError(f"{path} has no data: it is on the meta device")
