@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from deepeyes_tui.app.acts import act_words, letter, undone
 from deepeyes_tui.app.bindings import PaneName
-from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
+from deepeyes_tui.app.panes.base import Pane, lay, sentence, table, write
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.curves import Curve, draw_curves, x_axis_end
-from deepeyes_tui.app.plots.inks import Ink
+from deepeyes_tui.app.plots.flags import Flag
+from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.snapshot import Series
@@ -20,12 +22,18 @@ BESIDE_FROM = 70
 STACKED_FROM = 16
 LEAST_HEIGHT = 7
 WORDS_FROM = 48
+ROWS_AN_ACT = 8
+"""Rows of the pane that it takes for each act to be told of beside the curves."""
 
 
 def draw_training(scene: Scene, width: int, height: int) -> Canvas:
-    """Draw a plot for each quantity, beside one another where it is wide and low, as many as fit."""
+    """Draw a plot for each quantity, beside one another where it is wide and low, as many as fit; below them what was
+    done to the training, the newest of it.
+    """
     canvas = Canvas(width, height)
-    names = quantities(scene)
+    names, listed = quantities(scene), _rows_of_acts(scene, height)
+    height -= listed
+    _list_acts(canvas, scene, height, listed)
     if not names:
         lay(canvas, sentence(width, height, _why_nothing(scene)), 0, 0)
         return canvas
@@ -40,6 +48,22 @@ def draw_training(scene: Scene, width: int, height: int) -> Canvas:
         else:
             lay(canvas, _plot(scene, name, width, (i + 1) * height // count - first), first, 0)
     return canvas
+
+
+def _rows_of_acts(scene: Scene, height: int) -> int:
+    """Return how many rows tell of acts: few beside the curves, a third of the pane where it has the whole screen."""
+    return min(len(scene.acts), height // (3 if scene.desk.full else ROWS_AN_ACT))
+
+
+def _list_acts(canvas: Canvas, scene: Scene, top: int, rows: int) -> None:
+    gone = undone(scene.acts)
+    shown = scene.acts[len(scene.acts) - rows :]
+    steps = [f"{entry.step:,}" for entry in shown]
+    width = max(map(len, steps), default=0)
+    for row, (entry, step) in enumerate(zip(shown, steps, strict=True), top):
+        words = act_words(entry, entry.number in gone, scene.ascii)
+        column = write(canvas, row, 1, [(letter(entry), Ink.ACCENT, Look.BOLD), (f" {step.rjust(width)} ", Ink.MUTED)])
+        canvas.text(row, column, printable(words, max(canvas.width - column - 1, 0), scene.ascii))
 
 
 def quantities(scene: Scene) -> list[str]:
@@ -67,6 +91,7 @@ def _plot(scene: Scene, name: str, width: int, height: int) -> Canvas:
         title=printable(name, 20, scene.ascii),
         x_max=x_axis_end(step),
         glyphs=scene.glyphs,
+        flags=[Flag(entry.step, letter(entry)) for entry in scene.acts],
         percent=_is_share(name, [series for series, _ in pair]),
     )
 
@@ -97,26 +122,38 @@ def _is_share(name: str, curves: Sequence[Series]) -> bool:
 
 def _reads(scene: Scene) -> tuple[object, ...]:
     """Curves cost more to draw than all else, and change least: once a second is enough while training goes on."""
+    told = scene.acts, scene.desk.full
     if scene.snapshot is None or scene.ended or not scene.snapshot.status.published_at:
-        return (scene.snapshot,)
+        return (scene.snapshot, *told)
     status = scene.snapshot.status
-    return int(status.published_at), status.state, scene.snapshot.generation, len(scene.snapshot.series)
+    return int(status.published_at), status.state, scene.snapshot.generation, len(scene.snapshot.series), *told
 
 
 def _facts(scene: Scene) -> str:
-    return ""
+    count = len(scene.acts)
+    return f"{count:,} act{'s' * (count != 1)}" if count else ""
 
 
 def training_text(scene: Scene) -> str:
-    """Return the points of all curves, one behind the other."""
+    """Return what was done to the training, and the points of all curves, one behind the other."""
+    told = f"{_acts_text(scene)}\n\n" if scene.acts else ""
     if scene.snapshot is None or not scene.snapshot.series:
-        return _why_nothing(scene)
+        return told + _why_nothing(scene)
     rows = []
     for series in scene.snapshot.series.values():
         write = percent if _is_share(series.name, [series]) else short
         points = zip(series.step.tolist(), series.value.tolist(), series.nonfinite.tolist(), strict=True)
         rows += [(printable(series.name), str(step), write(value), str(lost)) for step, value, lost in points]
-    return table(("curve", "step", "value", "not finite"), rows)
+    return told + table(("curve", "step", "value", "not finite"), rows)
+
+
+def _acts_text(scene: Scene) -> str:
+    gone = undone(scene.acts)
+    rows = [
+        (act_words(entry, entry.number in gone), str(entry.step), printable(entry.before), printable(entry.after))
+        for entry in scene.acts
+    ]
+    return table(("act", "step", "before", "after"), rows)
 
 
 PANE = Pane(

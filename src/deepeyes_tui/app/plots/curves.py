@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.app.plots.canvas import Canvas
+from deepeyes_tui.app.plots.flags import Flag, placed
 from deepeyes_tui.app.plots.glyphs import CROSS, Glyphs
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent as as_percent
@@ -108,13 +109,15 @@ def draw_curves(
     glyphs: Glyphs = Glyphs.BRAILLE,
     percent: bool = False,
     marks: Sequence[float] = (),
+    flags: Sequence[Flag] = (),
 ) -> Canvas:
     """Draw curves: legend with last values above, values at the left, steps below, a broken line at each of `marks`.
 
     Without `y_range`, the axis spans all values unless a few lie so far off that they would flatten the others: what
     lies more than `REACH` times the distance of the 5th to the 95th percentile beyond these is clipped (and all that
     `y_range` leaves out), and marked by an arrow at the edge. Values that are NaN or infinite are marked by crosses
-    at the lower edge, and counted in the title; on a log axis, values up to 0 are left out.
+    at the lower edge, and counted in the title; on a log axis, values up to 0 are left out. Each of `flags` is a broken
+    line with its sign on the axis of steps, or above where that has no line of its own.
     """
     canvas = Canvas(width, height)
     shown = [_points(curve, y_log) for curve in curves]
@@ -127,9 +130,12 @@ def draw_curves(
     frame = _frame(canvas, shown, body, x_max, y_range, y_log, percent, glyphs)
     if frame.width <= 0 or frame.height <= 0:
         return canvas
+    signs = _signs(frame, flags)
     _marks(canvas, frame, marks, glyphs)
+    _upright(canvas, frame, np.array([column for column, _ in signs], np.intp), glyphs)
     _lines(canvas, frame, shown, glyphs)
     _beyond(canvas, frame, shown, glyphs)
+    _flags(canvas, frame, signs)
     return canvas
 
 
@@ -325,10 +331,29 @@ def _edge(canvas: Canvas, frame: Frame, row: int, x: Float, glyph: str, ink: int
 def _marks(canvas: Canvas, frame: Frame, marks: Sequence[float], glyphs: Glyphs) -> None:
     x = np.asarray(marks, np.float64).ravel()
     column = frame.column(x[np.isfinite(x)])
-    column = frame.left + column[(column >= 0) & (column < frame.width)]
+    _upright(canvas, frame, column[(column >= 0) & (column < frame.width)], glyphs)
+
+
+def _upright(canvas: Canvas, frame: Frame, column: NDArray[np.intp], glyphs: Glyphs) -> None:
+    """Draw broken lines at columns of the plot."""
     rows = slice(frame.top, frame.top + frame.height)
-    canvas.glyph[rows, column] = ord(":" if glyphs is Glyphs.ASCII else "┊")
-    canvas.ink[rows, column] = Ink.MUTED
+    canvas.glyph[rows, frame.left + column] = ord(":" if glyphs is Glyphs.ASCII else "┊")
+    canvas.ink[rows, frame.left + column] = Ink.MUTED
+
+
+def _signs(frame: Frame, flags: Sequence[Flag]) -> list[tuple[int, str]]:
+    known = [flag for flag in flags if math.isfinite(flag.x)]
+    column = frame.column(np.array([flag.x for flag in known], np.float64))
+    return placed(column.tolist(), [flag.sign for flag in known], frame.width)
+
+
+def _flags(canvas: Canvas, frame: Frame, signs: Sequence[tuple[int, str]]) -> None:
+    """Write the signs on the axis' line, or at the upper edge of the plot where there is none."""
+    bottom = frame.top + frame.height
+    row = bottom if canvas.height - bottom >= 2 else frame.top
+    for column, sign in signs:
+        start = frame.left + min(column, max(frame.width - len(sign), 0))
+        canvas.text(row, start, sign, Ink.ACCENT, Look.BOLD)
 
 
 def _legend(canvas: Canvas, title: str, shown: Sequence[Points], glyphs: Glyphs, percent: bool) -> None:
