@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from rich.text import Text
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 
+from deepeyes_tui.app import panel_desk
 from deepeyes_tui.app.bindings import PANES, Group, applicable
 from deepeyes_tui.app.moves import to_layer, to_pane
 from deepeyes_tui.app.panes.words import layer_name
@@ -23,6 +24,7 @@ PLACELESS = (
     "prune",
     "take_back",
     "reset",
+    "panel",
     "freeze",
     "full",
     "quantity",
@@ -82,6 +84,8 @@ def entries(viewer: Viewer) -> Iterator[Entry]:
         yield name, f"{binding.group}, key {binding.shown}", partial(viewer.do, binding.id)
     if scene.context.live and not scene.readonly:
         yield "stop training (asks)", str(Group.TRAIN), viewer.ask_to_stop
+    for title, act in panel_desk.offers(viewer):
+        yield title, str(Group.TRAIN), act
     for theme in usable(viewer.depth):
         yield f"theme: {theme}", str(Group.LOOK), partial(viewer.use_theme, theme)
     for number, pane in enumerate(PANES, 1):

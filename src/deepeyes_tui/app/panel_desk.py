@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from deepeyes_tui.app import steering
 from deepeyes_tui.app.panel import Panel
 from deepeyes_tui.app.panel_moves import PANEL_MOVES, begin_typing, changed, closed
 from deepeyes_tui.app.panel_rows import SENDER, Does, row_here
+from deepeyes_tui.app.plots.numbers import printable
+from deepeyes_tui.app.quantities import NAMES
 from deepeyes_tui.app.scene import Question
 from deepeyes_tui.app.surgery import open_preview
 from deepeyes_tui.link.errors import MessageError
@@ -32,8 +36,24 @@ def open_at(viewer: Viewer, row: str = HYPERPARAMETERS[0]) -> None:
     if said:
         viewer.say(said, error=True)
         return
+    if viewer.scene.desk.frozen:
+        viewer.do("freeze")
     viewer.scene = viewer.scene.with_desk(panel=Panel(row=row))
     ask(viewer)
+
+
+def offers(viewer: Viewer) -> list[tuple[str, Callable[[], object]]]:
+    """Return what the command palette offers of the panel: what it is called, and what it does."""
+    scene = viewer.scene
+    if steering.refusal(scene):
+        return []
+    layer = printable(scene.layer_name, 60, scene.ascii)
+    shown = {name: f"{label} ..." for name, label in NAMES.items()}
+    if layer:
+        shown |= {"grow": f"grow {layer} ...", "add": f"add a layer behind {layer} ...", "drop": f"drop {layer} ..."}
+        shown |= {"freeze": f"freeze {layer} ...", "unfreeze": f"unfreeze {layer} ..."}
+    save = "save a checkpoint", partial(viewer.steer, Command(Action.SAVE, sender=SENDER))
+    return [*((title, partial(open_at, viewer, row)) for row, title in shown.items()), save]
 
 
 def ask(viewer: Viewer) -> None:

@@ -142,7 +142,7 @@ class Viewer(PacedApp, inherit_bindings=False):
         news = self.setting.feed.latest
         if news.number != self._taken and not self.scene.desk.frozen and self.may_draw():
             self.scene = self._with_news(self.scene, news)
-            panel_desk.look(self)
+        panel_desk.look(self)
 
     def tick_maps(self) -> None:
         """Ask for the maps that are missing, and take what has come."""
@@ -190,9 +190,14 @@ class Viewer(PacedApp, inherit_bindings=False):
             self.scene = typed(self.scene, key, character)
         elif (binding := find(key, character, self.scene.context)) is not None:
             self.do(binding.id, key)
-        elif (binding := find(key, character, replace(self.scene.context, live=True, readonly=False))) is not None:
-            if binding.group is Group.TRAIN:
-                self.say(steering.refusal(self.scene), error=True)
+        else:
+            self._refuse(key, character)
+
+    def _refuse(self, key: str, character: str | None) -> None:
+        """Say why a key that steers the training does not do so now."""
+        binding = find(key, character, replace(self.scene.context, live=True, readonly=False))
+        if binding is not None and binding.group is Group.TRAIN:
+            self.say(steering.refusal(self.scene), error=True)
 
     def do(self, action: str, key: str = "") -> None:
         """Do one thing of the table of keys."""
