@@ -19,8 +19,9 @@ from deepeyes_tui._version import __version__
 
 if TYPE_CHECKING:
     from deepeyes_tui.probe.monitor import Monitor, watch
+    from deepeyes_tui.surgery.replay import replay
 
-__all__ = ["Monitor", "__version__", "watch"]
+__all__ = ["Monitor", "__version__", "replay", "watch"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,4 +30,8 @@ def __getattr__(name: str) -> Any:
         from deepeyes_tui.probe import monitor
 
         return getattr(monitor, name)
+    if name == "replay":
+        from deepeyes_tui.surgery.replay import replay
+
+        return replay
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

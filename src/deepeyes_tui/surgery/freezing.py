@@ -56,11 +56,11 @@ def freeze(
     optimizer: Optimizer | None = None,
     statistics: bool = False,
 ) -> Frozen:
-    """Freeze a layer, or filters of it: whatever optimizer, momentum and weight decay, their weights stay bit-identical.
+    """Freeze a layer, or filters of it: their weights stay bit-identical under any optimizer, momentum, weight decay.
 
-    `layer` is a module's path; a block freezes as a whole. Filters need the optimizer, after each step of which they are
-    put back. `statistics`: the BatchNorms of the layer, and one that comes right after it, use their running statistics
-    from now on and leave them as they are. Raises SurgeryError, with nothing changed.
+    `layer` is a module's path; a block freezes as a whole. Filters need the optimizer: they are put back after each of
+    its steps. `statistics`: the BatchNorms of the layer, and one that comes right after it, use their running
+    statistics from now on and leave them as they are. Raises SurgeryError, with nothing changed.
     """
     module = find_module(model, layer)
     if filters is not None:
@@ -101,7 +101,7 @@ def frozen_layers(model: nn.Module) -> dict[str, tuple[int, ...]]:
     by whomever.
     """
     held = _OURS[model].filters.held() if model in _OURS else {}
-    frozen = {}
+    frozen: dict[str, tuple[int, ...]] = {}
     for name, module in model.named_modules():
         own = list(module.parameters(recurse=False))
         if own and not any(parameter.requires_grad for parameter in own):
@@ -170,8 +170,8 @@ def _norms(model: nn.Module, module: nn.Module) -> list[nn.Module]:
     every = list(model.modules())
     follows = every[every.index(inside[-1]) + 1 :][:1]
     channels = getattr(inside[-1], "out_channels", getattr(inside[-1], "out_features", None))
-    near = [one for one in follows if isinstance(one, _BatchNorm) and one.num_features == channels]
-    return [one for one in inside if isinstance(one, _BatchNorm)] + near
+    near: list[nn.Module] = [one for one in follows if isinstance(one, _BatchNorm) and one.num_features == channels]
+    return [*(one for one in inside if isinstance(one, _BatchNorm)), *near]
 
 
 def _release_norms(ours: _Ours, norms: set[nn.Module]) -> None:

@@ -4,81 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from weakref import ref
 
-import torch
-from torch import Tensor, nn
-from torch.nn import Parameter
+from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from deepeyes_tui.link.filter_lists import format_filters
 from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.frozen_slices import Held, own_parameters
 from deepeyes_tui.surgery.plan import Cut, Insertion, Plan
 
 Places = dict[nn.Module, dict[int, int]]
 """Where the filters of a layer that stay are after surgery."""
-
-
-@dataclass(slots=True)
-class _Slices:
-    """The frozen slices of a parameter, whose shape was `shape`: `values` are `index.numel()` long along `axis`."""
-
-    parameter: Parameter
-    shape: torch.Size
-    axis: int
-    index: Tensor
-    values: Tensor
-    handle: RemovableHandle | None = None
-
-    @classmethod
-    def of(cls, parameter: Parameter, axis: int, filters: Sequence[int]) -> _Slices:
-        """Keep the slices as they are now; their gradients are nought from now on."""
-        index = torch.tensor(filters, device=parameter.device)
-        values = parameter.detach().index_select(axis, index)
-        slices = cls(parameter, parameter.shape, axis, index, values)
-        slices.still(parameter)
-        if parameter.requires_grad:
-            slices.handle = parameter.register_post_accumulate_grad_hook(slices.still)
-        return slices
-
-    def still(self, parameter: Tensor) -> None:
-        """Take the gradient away, so that it neither counts in clipping nor builds up momentum."""
-        if parameter.grad is not None and self.fits():
-            parameter.grad.index_fill_(self.axis, self.index, 0)
-
-    def fits(self) -> bool:
-        """Return whether the parameter is still what the slices were taken from."""
-        same = self.values.dtype == self.parameter.dtype and self.values.device == self.parameter.device
-        return same and self.shape == self.parameter.shape
-
-    def put_back(self) -> None:
-        """Write the slices as they were, on the parameter's device without waiting for it."""
-        self.parameter.detach().index_copy_(self.axis, self.index, self.values)
-
-
-@dataclass(slots=True)
-class _Held:
-    """The frozen filters of a layer, rising."""
-
-    module: nn.Module
-    filters: tuple[int, ...] = ()
-    slices: list[_Slices] = field(default_factory=list)
-
-    def take(self) -> None:
-        """Keep the filters as they are now."""
-        self.let_go()
-        self.slices = [_Slices.of(one, axis, self.filters) for one, axis in _own(self.module) if self.filters]
-
-    def let_go(self) -> None:
-        """Leave the gradients alone from now on."""
-        for one in self.slices:
-            if one.handle is not None:
-                one.handle.remove()
-        self.slices = []
 
 
 class FilterFreezes:
@@ -89,7 +29,7 @@ class FilterFreezes:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = ref(model)
-        self._held: list[_Held] = []
+        self._held: list[Held] = []
         self._optimizer: Optimizer | None = None
         self._handle: RemovableHandle | None = None
 
@@ -158,11 +98,11 @@ class FilterFreezes:
             self._attach(optimizer)
         self._tidy()
 
-    def _entry(self, module: nn.Module) -> _Held:
+    def _entry(self, module: nn.Module) -> Held:
         """Return what is held of a layer, made if need be."""
         held = next((one for one in self._held if one.module is module), None)
         if held is None:
-            held = _Held(module)
+            held = Held(module)
             self._held.append(held)
         return held
 
@@ -178,7 +118,7 @@ class FilterFreezes:
         self._optimizer, self._handle = optimizer, optimizer.register_step_post_hook(self._put_back)
 
     def _put_back(self, *_: Any) -> None:
-        """Restore all; a layer that was changed behind our back is let go, and said so, rather than fail the training."""
+        """Restore all; a layer that was changed by others is let go, and said so, rather than fail the training."""
         for held in list(self._held):
             if all(one.fits() for one in held.slices):
                 for one in held.slices:
@@ -194,12 +134,6 @@ class FilterFreezes:
         if not self._held and self._handle is not None:
             self._handle.remove()
             self._handle = None
-
-
-def _own(module: nn.Module) -> list[tuple[Parameter, int]]:
-    """Return a layer's parameters, each with the axis along which its filters lie."""
-    turned = isinstance(module, _ConvTransposeNd)
-    return [(one, 1 if turned and name == "weight" else 0) for name, one in module.named_parameters(recurse=False)]
 
 
 def _check_filters(module: nn.Module, layer: str, filters: Sequence[int]) -> None:
@@ -218,10 +152,11 @@ def _check_filters(module: nn.Module, layer: str, filters: Sequence[int]) -> Non
 def _places(plan: Plan, model: nn.Module) -> Places:
     """Return the layers whose filters were cut or inserted, with the new number of each old filter that stays."""
     named = dict(model.named_parameters())
-    edits = {(id(named[one.tensor]), one.axis): one for one in (*plan.cuts, *plan.insertions) if one.tensor in named}
+    changes: list[Cut | Insertion] = [*plan.cuts, *plan.insertions]
+    edits = {(id(named[one.tensor]), one.axis): one for one in changes if one.tensor in named}
     places = {}
     for module in model.modules():
-        mine = [edits[id(one), axis] for one, axis in _own(module) if (id(one), axis) in edits]
+        mine = [edits[id(one), axis] for one, axis in own_parameters(module) if (id(one), axis) in edits]
         if mine:
             places[module] = _renumbered(mine[0])
     return places

@@ -11,8 +11,8 @@ from torch import nn
 class StaysInEval:
     """A forward pre-hook that puts a BatchNorm in eval mode, for as long as it is not released.
 
-    Scripts call `model.train()` every epoch, which one call of `eval` would not outlast. Copies and pickles of the model
-    carry a function of the standard library in its place, which does nothing.
+    Scripts call `model.train()` every epoch, which one call of `eval` would not outlast. Copies and pickles of the
+    model carry a function of the standard library in its place, which does nothing.
     """
 
     def __init__(self, norm: nn.Module) -> None:
