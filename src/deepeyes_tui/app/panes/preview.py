@@ -22,11 +22,13 @@ LABEL_WIDTH: Final = 15
 WIDEST_TEXT: Final = 110
 BAR: Final = 24
 NAME_MOST: Final = 70
+BESIDE_TITLE: Final = 34
+"""Cells of the title's row for which lines are seen, and the rule."""
 NOTHING: Final = 1e-6
 """A change of the output below which there is none: what rounding alone makes."""
 EXACT_FROM: Final = 10_000_000
 """Numbers from which on three digits are enough."""
-ROLES: Final = "writes: their own weights; passes: a value each on the way; reads: the weights that take them in"
+ROLES: Final = "writes: own weights, passes: a value each on the way, reads: takes them in"
 
 
 def preview_lines(scene: Scene, width: int) -> list[Line]:
@@ -34,13 +36,19 @@ def preview_lines(scene: Scene, width: int) -> list[Line]:
     proposal = scene.desk.proposal
     if proposal is None:
         return []
-    lines = _said(proposal.remark, width, Ink.WARNING, scene.ascii)
+    lines = [] if _fits(proposal, width) else [*_said(proposal.title, width, Ink.TITLE, scene.ascii), []]
+    lines += _said(proposal.remark, width, Ink.WARNING, scene.ascii)
     if proposal.refusal:
         return [*lines, *_said("Refused: nothing has been changed.", width, Ink.ERROR), *_refusal(scene, width)]
     if proposal.preview is None:
         return [*lines, [("asking the training ...", Ink.MUTED)]]
     sent = [("sent: the training does it before its next step ...", Ink.WARNING)]
     return [*lines, *([sent, []] if proposal.sent else []), *_body(scene, proposal, proposal.preview, width)]
+
+
+def _fits(proposal: Proposal, width: int) -> bool:
+    """Return whether the title is seen whole above the lines."""
+    return cell_len(proposal.title) <= width - BESIDE_TITLE
 
 
 def _refusal(scene: Scene, width: int) -> list[Line]:
@@ -117,7 +125,7 @@ def _bar(pair: tuple[int, int], ascii: bool) -> Line:
     if most <= 0:
         return []
     stays = min(round(min(pair) / most * BAR), BAR - (pair[0] != pair[1]))
-    full, gone, new = "#-+" if ascii else "█░▒"
+    full, gone, new = "#-+" if ascii else "▅▁▃"
     rest, ink = (gone, Ink.FAINT) if pair[1] < pair[0] else (new, Ink.ACCENT)
     return [(full * stays, Ink.BAR), (rest * (BAR - stays), ink)]
 
@@ -218,7 +226,7 @@ def draw_preview(scene: Scene, width: int, height: int) -> Canvas:
     if proposal is None:
         return canvas
     canvas.text(0, 0, ("=" if scene.ascii else "━") * width, Ink.ACCENT)
-    title = printable(proposal.title, width - 30, scene.ascii)
+    title = printable(proposal.title, width - 2 - BESIDE_TITLE, scene.ascii)
     write(canvas, 0, 1, [(f" {title[:1].upper()}{title[1:]} ", Ink.ACCENT, Look.BOLD)])
     lines, room = preview_lines(scene, width - 2), height - ROWS_ABOVE
     top = min(scene.desk.proposal_top, max(len(lines) - room, 0))

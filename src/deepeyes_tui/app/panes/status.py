@@ -11,6 +11,7 @@ from deepeyes_tui.app.panes.base import Piece, write
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
+from deepeyes_tui.app.proposals import Proposal
 from deepeyes_tui.app.scene import Asking, Question, Scene
 
 ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up", Asking.VALUE: "propose it"}
@@ -34,6 +35,8 @@ def draw_status(scene: Scene, width: int) -> Canvas:
         canvas.text(0, 1, printable(desk.note, width - 2, scene.ascii), ink)
     elif notice := _notice(scene):
         canvas.text(0, 1, printable(notice, width - 2, scene.ascii), Ink.WARNING)
+    elif desk.proposal is not None:
+        _agreeing(canvas, desk.proposal)
     else:
         _keys(canvas, scene)
     return canvas
@@ -57,9 +60,7 @@ def _question(canvas: Canvas, question: Question, ascii: bool) -> None:
 def _keys(canvas: Canvas, scene: Scene) -> None:
     shown = [binding.short for binding in applicable(scene.context) if binding.short]
     first = [short for short in shown if short not in LAST]
-    if scene.desk.proposal is not None:
-        first, last = [*first, "j k scroll"], []
-    elif scene.desk.help:
+    if scene.desk.help:
         first, last = ["j k scroll", "Esc back"], ["q leave"]
     else:
         last = [short for short in LAST if short in shown]
@@ -71,6 +72,14 @@ def _keys(canvas: Canvas, scene: Scene) -> None:
             room -= cell_len(short) + 2
     _hints(canvas, 1, fitting)
     _hints(canvas, canvas.width - 1 - sum(cell_len(short) + 2 for short in last) + 2, last)
+
+
+def _agreeing(canvas: Canvas, proposal: Proposal) -> None:
+    """Say how the operation that is shown is agreed to, where it can be."""
+    hints = [("Enter y", proposal.verb), ("Esc n", "not")] if proposal.ready else [("Esc", "back")]
+    column = 1
+    for key, name in (*hints, ("j k", "scroll")):
+        column = write(canvas, 0, column, [(key, Ink.ACCENT), (f" {name}", Ink.MUTED)]) + 2
 
 
 def _hints(canvas: Canvas, column: int, shorts: Iterable[str]) -> None:
