@@ -72,6 +72,7 @@ class Asker:
         self._inputs: list[list[Tensor]] = []
         self.atoms = atoms_of(model, names)
         self.spaces: dict[str, Space] = {space.key: space for atom in self.atoms for space in atom.spaces()}
+        self._names = names
         self.own = OwnTensors(model, self.atoms, names, self._chances)
 
     def meet(self, sample: Sample) -> None:
@@ -84,6 +85,10 @@ class Asker:
         except Exception as error:  # the user's code may raise anything
             raise SurgeryError(f"the network does not run on the sample: {first_line(error)}") from error
         self.trains_differently = self._trains_differently()
+        self.own.give_back()
+        self.own = OwnTensors(
+            self._model, [one for one in self.atoms if one.path in self.called], self._names, self._chances
+        )
         for mode in [False, True] if self.trains_differently else [False]:
             self._ask_clean(mode)
 
@@ -217,6 +222,8 @@ def join(units: Units, more: Units) -> bool:
     """Add units to others; return whether any is new."""
     new = False
     for key, found in more.items():
+        if not bool(found.any()):
+            continue
         known = units.get(key)
         new = new or bool((found if known is None else found & ~known).any())
         units[key] = found.clone() if known is None else known | found

@@ -79,5 +79,6 @@ def _whole_units(space: Space, layer: str, chosen: list[int]) -> list[int]:
     many = space.filters_a_unit
     units = sorted({one // many for one in chosen})
     if len(units) * many != len(chosen):
-        raise SurgeryError(f"{layer} makes {many} filters of each channel: they go together, such as 0 to {many - 1}")
+        group = ", ".join(str(units[0] * many + place) for place in range(many))
+        raise SurgeryError(f"{layer} makes {many} filters of each channel, which go as one group, such as {group}")
     return units

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,8 @@ from deepeyes_tui.surgery.ties import Ties
 @dataclass(frozen=True, slots=True)
 class Coupling:
     """What goes with some filters: slices of tensors and the sizes that modules say. `spans` are the paths of the
-    normalisations over the units that go, because of which `exact` is False.
+    normalisations over the units that go, because of which `exact` is False. `shared` are the paths of layers that lead
+    to units that go and to all others alike, and stay.
     """
 
     cuts: tuple[Cut, ...]
@@ -33,6 +35,7 @@ class Coupling:
     exact: bool = True
     warnings: tuple[str, ...] = ()
     spans: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class Closure:
         return self._add(reached.units)
 
     def _is_output(self) -> str:
-        return f"{self._layer} makes the network's output: its units are fixed"
+        return f"{self._layer} makes the network's output, with no layer in between: its units are fixed"
 
     def _trace(self) -> bool:
         """What writes to the units that are read joins."""
@@ -146,16 +149,19 @@ class Closure:
         return before is None or bool((places & ~before[1]).any())
 
     def _without_shared(self, new: Units) -> Units:
-        """A gate of one channel leads to all units alike: it stays."""
-        if not new or self._whole or not self._floods(new):
+        """A gate of one channel leads to all units alike: it stays, and the rehearsal tells whether that was right."""
+        if self._whole:
             return new
-        for key in list(new):
-            if not self._ask.spaces[key].fixed and self._floods({key: new[key]}):
-                self._shared.add(key)
-                del new[key]
-        return new
+        full = {key for key, found in new.items() if bool((found | self._known(key)).all())}
+        if self._floods({key: found for key, found in new.items() if key not in full}):
+            full |= {key for key, found in new.items() if self._floods({key: found})}
+        full -= {key for key in full if self._ask.spaces[key].fixed}
+        self._shared |= full
+        return {key: found for key, found in new.items() if key not in full}
 
     def _floods(self, units: Units) -> bool:
+        if not units:
+            return False
         reached = self._ask.reached(units)
         return reached.output or any(
             bool(found.all()) and len(found) > 1 for key, found in reached.units.items() if key in self._units
@@ -200,14 +206,22 @@ class Closure:
         return Coupling(
             cuts=(*self._ties.cuts({space.key: units for space, units in cut}), *self._own_cuts()),
             rescales=tuple(dict.fromkeys(one for space, _ in cut for one in space.rescales)),
-            attributes=tuple(one for space, units in cut for one in sizes_after(self._module(space), space, units)),
+            attributes=tuple(self._sizes(cut)),
             exact=not spans,
             warnings=tuple(map(_spanned, spans)),
             spans=tuple(spans),
+            shared=tuple(sorted({self._ask.spaces[key].path for key in self._shared})),
         )
 
-    def _module(self, space: Space) -> nn.Module:
-        return next(atom.module for atom in self._ask.atoms if atom.path == space.path)
+    def _sizes(self, cut: list[tuple[Space, list[int]]]) -> Iterator[Attribute]:
+        """Sizes of the layers that are cut, also of those whose tensors the network's own code uses."""
+        modules = {atom.path: atom.module for atom in self._ask.atoms}
+        own = {(one.tensor, one.axis, one.size): list(one.indices) for one in self._own_cuts()}
+        for space in self._ask.spaces.values():
+            keys = ((slot.tensor, slot.axis, slot.length) for slot in space.slots if slot.length == space.size)
+            cut += [(space, own[key]) for key in keys if key in own][:1]
+        for space, units in cut:
+            yield from sizes_after(modules[space.path], space, units)
 
     def _own_cuts(self) -> list[Cut]:
         return [

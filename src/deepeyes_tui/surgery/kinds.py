@@ -145,7 +145,8 @@ def _gates(slots: Slots, suffix: str) -> Slots:
 
 def _gated(path: str, module: Any, inner: Slots, hidden: Slots, fixed: str) -> Atom:
     reads = _space(path, "in", module.input_size, inner, sizes=(("input_size", 1),))
-    own = _space(path, "hidden", module.hidden_size, hidden, sizes=(("hidden_size", 1),), fixed=fixed)
+    size = 1 if fixed else module.hidden_size
+    own = _space(path, "hidden", size, hidden, sizes=(("hidden_size", 1),), fixed=fixed)
     return Atom(path, module, (Port(reads, -1), Port(own, -1)), (Port(own, -1),), own)
 
 

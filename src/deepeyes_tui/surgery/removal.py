@@ -91,8 +91,14 @@ class _Proof:
         why = self._why
         plan = with_sizes(self._plan, self._model, lambda tried: self._works(tried, expected))
         if plan is None:
-            raise SurgeryError(f"filters of {self._asked.layer} cannot go: {_reason(why)}")
+            raise SurgeryError(f"filters of {self._asked.layer} cannot go: {self._reason(why)}")
         return plan
+
+    def _reason(self, why: str) -> str:
+        if self._asked.coupling.shared:
+            return f"all channels of {self._asked.coupling.shared[0]} would have to go with them"
+        why = why.removeprefix("the changed model does not run: ")
+        return why if why.startswith("the network") else f"the forward pass fixes a size ({why})"
 
     def _expected(self) -> Any:
         with self._neutral():
@@ -135,10 +141,6 @@ class _Proof:
 def _tolerance(model: nn.Module) -> float:
     kinds = {tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()}
     return CLOSE + max((8 * torch.finfo(kind).eps for kind in kinds), default=0.0)
-
-
-def _reason(why: str) -> str:
-    return why if why.startswith("the network") else f"the forward pass fixes a size: {why}"
 
 
 def _weighting(module: nn.Module) -> Callable[[Tensor], Tensor]:

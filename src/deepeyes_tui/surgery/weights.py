@@ -36,7 +36,7 @@ def weight_of(module: nn.Module, name: str) -> Weight:
     if values is not None and mask is not None:
         return Weight((values, mask))
     if values is not None:
-        return Weight(problem="its weights are normalised by their spectrum")
+        return Weight(problem="its weights are under spectral norm")
     tensor = own.get(name)
     return Weight() if tensor is None else Weight((tensor,))
 
