@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.batch_size import find_loaders
 from deepeyes_tui.surgery.checkpoint import write_checkpoint
+from deepeyes_tui.surgery.closure import Coupling, couple
+from deepeyes_tui.surgery.copies import find_copies
+from deepeyes_tui.surgery.costs import cost
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.freezing import Frozen, filter_freezes, freeze, frozen_layers, unfreeze
+from deepeyes_tui.surgery.guard import check_can_cut
 from deepeyes_tui.surgery.hyperparameters import Change, read_settings, set_hyperparameter
 from deepeyes_tui.surgery.loading import load_checkpoint
+from deepeyes_tui.surgery.optimizer_state import trust_optimizer
+from deepeyes_tui.surgery.rehearsal import Rehearsal, carried_out, output_change, rehearse
+from deepeyes_tui.surgery.removal import plan_removal
+from deepeyes_tui.surgery.undo import Applied
 
 __all__ = [
+    "Applied",
     "Change",
+    "Coupling",
     "Frozen",
+    "Rehearsal",
     "SurgeryError",
+    "apply",
+    "carried_out",
+    "check_can_cut",
+    "cost",
+    "couple",
     "filter_freezes",
+    "find_copies",
     "find_loaders",
     "freeze",
     "frozen_layers",
     "load_checkpoint",
+    "output_change",
+    "plan_removal",
     "read_settings",
+    "rehearse",
     "set_hyperparameter",
+    "trust_optimizer",
     "unfreeze",
     "write_checkpoint",
 ]
