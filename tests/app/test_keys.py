@@ -24,7 +24,7 @@ def press(shown, *actions):
 
 def test_every_binding_does_something():
     effects = viewer().effects
-    assert {b.id for b in BINDINGS} == {*MOVES, *effects, "pane"}
+    assert {b.id for b in BINDINGS} == {*MOVES, *effects, "pane", "panel_type"}
     assert isinstance(Viewer.effects, property)
 
 
@@ -37,7 +37,7 @@ def test_ids_and_keys_are_unique_where_they_apply():
 
 def test_keys_that_terminals_and_multiplexers_keep_are_not_used():
     used = {key for b in BINDINGS for key in b.keys}
-    assert not used & {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q", "X", "U"}
+    assert not used & {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q"}
     assert not any(key.startswith("alt+") for key in used)
 
 
