@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,18 +21,21 @@ from deepeyes_tui.surgery.rescaling import derive_weights, magnitudes
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What became of one tensor: `parts` in their order, its values before and after (none of them copies)."""
+    """What became of one tensor: `parts` in their order, its values before, before each part, and after."""
 
     name: str
     tensor: Tensor
     parts: tuple[Part, ...]
     before: Tensor
+    stages: tuple[Tensor, ...]
     after: Tensor
     gradient: Tensor | None
 
 
-def carry_out(plan: Plan, model: nn.Module, back: ExitStack) -> list[Edit]:
+def carry_out(plan: Plan, model: nn.Module, back: ExitStack) -> tuple[list[Edit], list[Callable[[], None]]]:
     """Change tensors, attributes and modules of `model` (unwrapped) in place; `back` puts all back by reference.
+
+    Returns what became of the tensors, and what puts replaced modules back.
 
     Raises SurgeryError, before anything is changed, where the model is not what the plan was made for.
     """
@@ -42,14 +45,15 @@ def carry_out(plan: Plan, model: nn.Module, back: ExitStack) -> list[Edit]:
     for edit in edits:
         back.callback(put, edit.tensor, edit.before, edit.gradient)
         put(edit.tensor, edit.after, _changed_gradient(edit))
-    for one in plan.attributes:
-        module = model.get_submodule(one.module)
-        back.callback(setattr, module, one.name, getattr(module, one.name))
-        setattr(module, one.name, one.after)
-    if plan.replacement is not None:
-        back.callback(put_in_place(model, plan.replacement))
+    for attribute in plan.attributes:
+        module = model.get_submodule(attribute.module)
+        back.callback(setattr, module, attribute.name, getattr(module, attribute.name))
+        setattr(module, attribute.name, attribute.after)
+    returns = [put_in_place(model, plan.replacement)] if plan.replacement is not None else []
+    for one in returns:
+        back.callback(one)
     derive_weights(model, plan, back)
-    return edits
+    return edits, returns
 
 
 def put(tensor: Tensor, values: Tensor, gradient: Tensor | None) -> None:
@@ -78,6 +82,8 @@ def check_fits(plan: Plan, model: nn.Module) -> dict[str, Tensor]:
     """Return the plan's tensors by name. Raises SurgeryError where they are not there, or of other sizes."""
     tensors: dict[str, Tensor] = dict(model.named_parameters(remove_duplicate=False))
     tensors.update(model.named_buffers(remove_duplicate=False))
+    if plan.cuts and plan.insertions:
+        raise SurgeryError("a plan either cuts or inserts")
     for part in parts_of(plan):
         tensor = tensors.get(part.tensor)
         if tensor is None or part.axis >= tensor.dim() or tensor.shape[part.axis] != part.size:
@@ -134,16 +140,16 @@ def _edits(plan: Plan, tensors: dict[str, Tensor]) -> list[Edit]:
     for key, name in names.items():
         edits[name] = _edit(name, tensors[name], tuple(parts[key].values()), generator)
     for name, values in magnitudes(plan, tensors, {id(e.tensor): (e.parts, e.after) for e in edits.values()}).items():
-        old = edits.get(name)
-        tensor = tensors[name]
-        edits[name] = Edit(name, tensor, old.parts if old else (), tensor.data, values, tensor.grad)
+        plain = edits.get(name) or _edit(name, tensors[name], (), generator)
+        edits[name] = replace(plain, after=values)
     return list(edits.values())
 
 
 def _edit(name: str, tensor: Tensor, parts: tuple[Part, ...], generator: torch.Generator) -> Edit:
-    before = tensor.data
-    after = before
+    after = tensor.data
+    stages = []
     for part in parts:
+        stages.append(after)
         if isinstance(part, Insertion):
             values, changed = new_slices(after, part, generator)
             if changed is not None:
@@ -151,7 +157,7 @@ def _edit(name: str, tensor: Tensor, parts: tuple[Part, ...], generator: torch.G
             after = insert_slices(after, part.axis, part.indices, values)
         else:
             after = remove_slices(after, part.axis, part.indices)
-    return Edit(name, tensor, parts, before, after, tensor.grad)
+    return Edit(name, tensor, parts, tensor.data, tuple(stages), after, tensor.grad)
 
 
 def _changed_gradient(edit: Edit) -> Tensor | None:

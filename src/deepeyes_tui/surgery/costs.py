@@ -39,7 +39,7 @@ def output_and_cost(model: nn.Module, sample: Sample) -> tuple[Any, Cost]:
 def _counted_by_torch(model: nn.Module, sample: Sample) -> tuple[Any, int]:
     with ExitStack() as settings:
         if any(isinstance(module, nn.LSTM) for module in model.modules()):
-            # oneDNN's whole LSTM is one kernel that the counter does not know; its switch warns of GPUs that are not there.
+            # oneDNN's LSTM is one kernel that the counter does not know; its switch warns of GPUs that are not there.
             settings.enter_context(warnings.catch_warnings(action="ignore"))
             settings.enter_context(torch.backends.mkldnn.flags(enabled=False))
         counter = settings.enter_context(FlopCounterMode(display=False))

@@ -57,7 +57,8 @@ def _in_format_of(model: Tensor, tensor: Tensor) -> Tensor:
     """Return `tensor` with its dimensions in the order in memory in which those of `model` are: channels last stays."""
     if model.layout is not torch.strided or model.dim() < 3:
         return tensor
-    order = sorted(range(model.dim()), key=lambda axis: -model.stride(axis))
+    strides = model.stride()
+    order = sorted(range(model.dim()), key=lambda axis: -strides[axis])
     if order == list(range(model.dim())):
         return tensor.contiguous()
     return torch.empty_permuted(tensor.shape, order, dtype=tensor.dtype, device=tensor.device).copy_(tensor)

@@ -40,10 +40,7 @@ def back(tensor: Tensor, parts: Sequence[Part], fill: Fill) -> Tensor:
 
 
 def removed(tensor: Tensor, parts: Sequence[Part]) -> list[Tensor | None]:
-    """Return what each cut takes away, as it is when its turn comes; None for insertions.
-
-    Only for tensors all of whose parts are cuts, or insertions.
-    """
+    """Return what each cut takes away, as it is when its turn comes; None for insertions."""
     taken: list[Tensor | None] = []
     for part in parts:
         if isinstance(part, Cut):
@@ -63,11 +60,3 @@ def noughts(parts: Sequence[Part]) -> Fill:
         return tensor.new_zeros(shape)
 
     return fill
-
-
-def shape_after(shape: Sequence[int], parts: Sequence[Part]) -> list[int]:
-    """Return the shape that a tensor has when all its parts are done."""
-    after = list(shape)
-    for part in parts:
-        after[part.axis] = part.size_after
-    return after

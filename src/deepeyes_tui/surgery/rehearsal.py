@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,31 @@ def rehearse(plan: Plan, model: nn.Module, sample: Any) -> Rehearsal:
     with carried_out(plan, model), readable_errors("the changed model does not run"):
         then, after = output_and_cost(model, sample)
     return Rehearsal(difference(then, now), difference(then, expected), before, after)
+
+
+def output_change(model: nn.Module, sample: Any) -> Callable[[], float]:
+    """Return a function that tells by how much the output of `model` on `sample` differs from what it is now.
+
+    The difference is a share of the largest magnitude that the output has now, in eval mode; NaN where one of the two
+    cannot be had, or their shapes differ. Nothing tells afterwards that the model has run.
+    """
+    sample = Sample.of(sample)
+    now = _output_or_none(model, sample)
+
+    def change() -> float:
+        then = _output_or_none(model, sample)
+        measured = float("nan") if now is None or then is None else difference(then, now)
+        return measured if math.isfinite(measured) else float("nan")
+
+    return change
+
+
+def _output_or_none(model: nn.Module, sample: Sample) -> Any:
+    try:
+        with readable_errors("the model does not run on the sample"):
+            return output_of(unwrapped(model), sample)
+    except SurgeryError:
+        return None
 
 
 def masked_output(plan: Plan, model: nn.Module, sample: Sample) -> Any:

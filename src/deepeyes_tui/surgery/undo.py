@@ -1,0 +1,105 @@
+"""Surgery taken back, at once or after further training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from torch import Tensor, nn
+
+from deepeyes_tui.surgery.carrying import check_attributes, put, settle
+from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.memory import ModelMemory, TensorMemory, magnitude_values
+from deepeyes_tui.surgery.optimizer_state import restore_state
+from deepeyes_tui.surgery.plan import Plan
+from deepeyes_tui.surgery.rescaling import derive_weights
+from deepeyes_tui.surgery.turns import one_at_a_time
+from deepeyes_tui.surgery.wrappers import renew_wrappers, unwrapped
+
+
+class Applied:
+    """Surgery that was carried out. `notes` are sentences for the user about what could not simply be cut."""
+
+    def __init__(
+        self, plan: Plan, notes: Sequence[str], models: Sequence[nn.Module], memories: Sequence[ModelMemory]
+    ) -> None:
+        self.plan = plan
+        self.notes = tuple(notes)
+        self._models = tuple(models)
+        self._memories = tuple(memories)
+
+    def undo(self, commit: Callable[[], None] | None = None) -> None:
+        """Take the surgery back, in the model and in its copies.
+
+        What was cut comes back as it was, weights, gradients and optimizer state; what was put in goes; everything else
+        keeps what training has made of it. At once, model and optimizer are bit for bit as before. What came later has
+        to be undone first: raises SurgeryError where sizes or attributes are no longer those that the surgery has
+        left, and when it has been undone already; then nothing is changed. `commit` is called when all is in place;
+        what it raises is raised on, and nothing is changed either.
+        """
+        with one_at_a_time():
+            if not self._memories:
+                raise SurgeryError("this has been undone already")
+            for memory in self._memories:
+                _check(self.plan, memory)
+            with ExitStack() as back:
+                for memory in self._memories:
+                    _bring_back(self.plan, memory, back)
+                if commit is not None:
+                    commit()
+                back.pop_all()
+            memories, self._memories = self._memories, ()
+            for memory in memories:
+                for step in memory.steps:
+                    step()
+            finish(self._models, [one.tensor for memory in memories for one in memory.tensors])
+
+
+def finish(models: Sequence[nn.Module], tensors: Sequence[Tensor]) -> None:
+    """Let autograd, recurrent layers and the models' wrappers know of the new shapes."""
+    settle(tensors)
+    for model in models:
+        for module in unwrapped(model).modules():
+            if isinstance(module, nn.RNNBase):
+                module.flatten_parameters()
+        renew_wrappers(model)
+
+
+def _check(plan: Plan, memory: ModelMemory) -> None:
+    tensors: dict[str, Any] = dict(memory.model.named_parameters(remove_duplicate=False))
+    tensors.update(memory.model.named_buffers(remove_duplicate=False))
+    for one in memory.tensors:
+        if tensors.get(one.name) is not one.tensor or one.tensor.shape != one.shape:
+            raise SurgeryError(f"{one.name} has changed since: undo first what was done to it later")
+    check_attributes(plan.attributes, memory.model, undone=True)
+
+
+def _bring_back(plan: Plan, memory: ModelMemory, back: ExitStack) -> None:
+    values = {one.name: one.values() for one in memory.tensors}
+    known = {one.name: one for one in memory.tensors}
+    for scale in plan.rescales:
+        if scale.magnitude in known and scale.direction in known:
+            magnitude, direction = known[scale.magnitude], known[scale.direction]
+            values[scale.magnitude] = magnitude_values(magnitude, direction, values[scale.direction])
+    for one in memory.tensors:
+        _put_back(one, values[one.name], back)
+    for attribute in plan.attributes:
+        module = memory.model.get_submodule(attribute.module)
+        back.callback(setattr, module, attribute.name, getattr(module, attribute.name))
+        setattr(module, attribute.name, attribute.before)
+    derive_weights(memory.model, plan, back)
+
+
+def _put_back(one: TensorMemory, values: Tensor, back: ExitStack) -> None:
+    now, gradient = one.tensor.data, one.gradient()
+    back.callback(put, one.tensor, now, one.tensor.grad)
+    put(one.tensor, values, gradient)
+    for state in one.states:
+        back.callback(_refill, state.state, dict(state.state))
+        restore_state(state, now, values, one.parts)
+
+
+def _refill(state: dict[str, Any], entries: dict[str, Any]) -> None:
+    state.clear()
+    state.update(entries)
