@@ -186,8 +186,11 @@ def _ending(name: str, width: int, ascii: bool) -> str:
     text = printable(name, ascii=ascii)
     if cell_len(text) <= width:
         return text
-    while text and cell_len(text) > width - 1:
-        text = text[1:]
+    text, used = text[-width:], 0
+    for at in range(len(text) - 1, -1, -1):
+        used += cell_len(text[at])
+        if used > width - 1:
+            return ("~" if ascii else "…") + text[at + 1 :]
     return ("~" if ascii else "…") + text
 
 
