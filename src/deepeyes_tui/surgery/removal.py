@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from deepeyes_tui.surgery.asking import first_line
 from deepeyes_tui.surgery.closure import Asked, ask_coupling
 from deepeyes_tui.surgery.comparing import CLOSE, difference
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.hushed import hushed
+from deepeyes_tui.surgery.neutral import neutral
 from deepeyes_tui.surgery.plan import Kind, Plan
 from deepeyes_tui.surgery.quiet import output_of
 from deepeyes_tui.surgery.refusals import check_can_be_asked
@@ -43,7 +42,7 @@ class _Proof:
 
     def __init__(self, model: nn.Module, asked: Asked) -> None:
         coupling = asked.coupling
-        self._model, self._asked, self._spans = model, asked, coupling.spans
+        self._model, self._asked = model, asked
         self._tolerance = _tolerance(model)
         self._why = ""
         self._plan = Plan(
@@ -101,28 +100,16 @@ class _Proof:
         return why if why.startswith("the network") else f"the forward pass fixes a size ({why})"
 
     def _expected(self) -> Any:
-        with self._neutral():
+        with neutral(self._model, self._asked.coupling.spans):
             return masked_output(self._plan, self._model, self._asked.sample)
 
     def _works(self, plan: Plan, expected: Any) -> bool:
         try:
-            with carried_out(plan, self._model), self._neutral():
+            with carried_out(plan, self._model), neutral(self._model, self._asked.coupling.spans):
                 return self._close(difference(output_of(self._model, self._asked.sample), expected))
         except Exception as error:  # the forward pass is the user's
             self._why = first_line(error)
             return False
-
-    @contextmanager
-    def _neutral(self) -> Iterator[None]:
-        """Normalisations over channels that go only weight them: then the rest has to be equal."""
-        modules = [self._model.get_submodule(path) for path in self._spans]
-        for module in modules:
-            module.__dict__["forward"] = _weighting(module)
-        try:
-            yield
-        finally:
-            for module in modules:
-                del module.__dict__["forward"]
 
     def _check_trains(self, plan: Plan) -> None:
         try:
@@ -141,16 +128,3 @@ class _Proof:
 def _tolerance(model: nn.Module) -> float:
     kinds = {tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()}
     return CLOSE + max((8 * torch.finfo(kind).eps for kind in kinds), default=0.0)
-
-
-def _weighting(module: nn.Module) -> Callable[[Tensor], Tensor]:
-    def forward(given: Tensor) -> Tensor:
-        weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-        if isinstance(module, nn.GroupNorm):
-            weight, bias = (
-                None if one is None else one.reshape(-1, *[1] * (given.dim() - 2)) for one in (weight, bias)
-            )
-        given = given if weight is None else given * weight
-        return given if bias is None else given + bias
-
-    return forward
