@@ -75,7 +75,7 @@ def _notes(loader: DataLoader[Any], sampler: BatchSampler) -> tuple[str, ...]:
     if type(sampler) is not BatchSampler:
         notes.append(f"batches are made by {type(sampler).__name__}: whether it takes the new size is its own matter")
     elif sampler.drop_last:
-        notes.append("it holds from the next epoch on, as incomplete batches are dropped")
+        notes.append("it holds from the next epoch on at the latest, as incomplete batches are dropped")
     if loader.num_workers:
         ahead = loader.num_workers * (loader.prefetch_factor or 2)
         notes.append(f"up to {ahead} batches that are loaded already come first")

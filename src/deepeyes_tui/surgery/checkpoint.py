@@ -34,7 +34,12 @@ def write_checkpoint(folder: Path, model: nn.Module, optimizers: Sequence[Optimi
     """
     several = [optimizers] if isinstance(optimizers, Optimizer) else list(optimizers)
     state, shared, odd = _untie(model.state_dict())
-    rest = {"step": step, "optimizers": [one.state_dict() for one in several], "odd": odd}
+    rest = {
+        "step": step,
+        "kinds": [type(one).__name__ for one in several],
+        "optimizers": [one.state_dict() for one in several],
+        "odd": odd,
+    }
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = folder / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -43,7 +48,7 @@ def write_checkpoint(folder: Path, model: nn.Module, optimizers: Sequence[Optimi
     try:
         unfinished.mkdir(mode=0o700)
         metadata = {"format": "pt", "step": str(step), "shared": json.dumps(shared)}
-        _write(unfinished, state, metadata, rest)
+        _write(unfinished, _alone(state), metadata, rest)
         unfinished.rename(path)
         _sync(folder)
     except BaseException:
@@ -73,26 +78,34 @@ def _write(folder: Path, state: dict[str, Tensor], metadata: dict[str, str], res
 
 
 def _untie(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, str], dict[str, Any]]:
-    """Return dense tensors, each once and in memory of its own; which names share which; and whatever else there is."""
+    """Return dense tensors, each once; which names share which; and whatever else there is."""
     kept: dict[str, Tensor] = {}
     shared: dict[str, str] = {}
     odd: dict[str, Any] = {}
     first: dict[tuple[Any, ...], str] = {}
-    storages: set[int] = set()
     for name, value in state.items():
         if not isinstance(value, Tensor) or value.layout is not torch.strided:
             odd[name] = value
             continue
-        key = (value.data_ptr(), value.shape, value.stride(), value.dtype, value.device)
-        if value.numel() and key in first:
-            shared[name] = first[key]
-            continue
-        first[key] = name
-        storage = value.untyped_storage()
-        alone = value.is_contiguous() and storage.nbytes() == value.nbytes and storage.data_ptr() not in storages
-        storages.add(storage.data_ptr())
-        kept[name] = value.detach() if alone else value.detach().clone(memory_format=torch.contiguous_format)
+        place = (value.data_ptr(), value.shape, value.stride(), value.dtype, value.device)
+        if value.numel() and place in first:
+            shared[name] = first[place]
+        else:
+            first[place] = name
+            kept[name] = value.detach()
     return kept, shared, odd
+
+
+def _alone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors in memory of their own, in rows: views, and other orders of memory, are copied."""
+    storages: set[int] = set()
+    alone = {}
+    for name, value in state.items():
+        storage = value.untyped_storage()
+        whole = value.is_contiguous() and storage.nbytes() == value.nbytes and storage.data_ptr() not in storages
+        storages.add(storage.data_ptr())
+        alone[name] = value if whole else value.clone(memory_format=torch.contiguous_format)
+    return alone
 
 
 def _bytes(tree: Any) -> int:

@@ -27,7 +27,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: Sequence[Optimizer
     state, rest = _read(path)
     _check(model, state)
     if several:
-        _check_optimizers(several, rest["optimizers"])
+        _check_optimizers(several, rest)
     model.load_state_dict(state)
     for optimizer, kept in zip(several, rest["optimizers"], strict=bool(several)):
         optimizer.load_state_dict(kept)
@@ -63,8 +63,9 @@ def _check(model: nn.Module, state: Mapping[str, Any]) -> None:
             )
 
 
-def _check_optimizers(optimizers: Sequence[Optimizer], kept: Sequence[Mapping[str, Any]]) -> None:
-    mine = [[len(group["params"]) for group in one.param_groups] for one in optimizers]
-    theirs = [[len(group["params"]) for group in one["param_groups"]] for one in kept]
+def _check_optimizers(optimizers: Sequence[Optimizer], rest: Mapping[str, Any]) -> None:
+    mine = [[type(one).__name__, *(len(group["params"]) for group in one.param_groups)] for one in optimizers]
+    kept = zip(rest["kinds"], rest["optimizers"], strict=True)
+    theirs = [[kind, *(len(group["params"]) for group in one["param_groups"])] for kind, one in kept]
     if mine != theirs:
         raise SurgeryError("the checkpoint is of other optimizers or parameter groups")

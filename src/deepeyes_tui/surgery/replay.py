@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from torch import nn
 
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.journal import JOURNAL, Entry, read_journal, standing
-from deepeyes_tui.surgery.apply import Applied, apply
+from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.plan import Cut, Insertion, Plan
+from deepeyes_tui.surgery.undo import Applied
 
 Journal = str | PathLike[str] | Iterable[Entry | Plan | Mapping[str, Any]]
 
@@ -44,7 +46,8 @@ def _plans(journal: Journal) -> list[Plan]:
     if acts and len(acts) < len(entries):
         raise SurgeryError("a journal is made of entries or of plans, not of both")
     steps = [plan for entry in standing(acts) for plan in entry.plans] if acts else entries
-    return [one if isinstance(one, Plan) else Plan.from_json(one) for one in steps]  # type: ignore[arg-type]
+    plans = [one if isinstance(one, Plan) else Plan.from_json(one) for one in steps]  # type: ignore[arg-type]
+    return [replace(plan, sample=None) for plan in plans]
 
 
 def _read(path: Path) -> list[Any]:
