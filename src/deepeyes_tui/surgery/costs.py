@@ -12,7 +12,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from deepeyes_tui.surgery.plan import Cost
-from deepeyes_tui.surgery.quiet import first_tensor, output_of
+from deepeyes_tui.surgery.quiet import first_tensor, output_of, quiet
 from deepeyes_tui.surgery.sample import Sample
 from deepeyes_tui.surgery.wrappers import unwrapped
 
@@ -53,11 +53,11 @@ def _counted_by_hooks(model: nn.Module, sample: Sample) -> tuple[Any, int]:
     def count(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
         counts.append(_operations(module, arguments[0], output))
 
-    with ExitStack() as hooks:
+    with quiet(model):
         for module in model.modules():
             if isinstance(module, _ConvNd | nn.Linear):
-                hooks.callback(module.register_forward_hook(count).remove)
-        output = output_of(model, sample)
+                module.register_forward_hook(count)
+        output = model(*sample.args, **dict(sample.kwargs))
     return output, sum(counts)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import random
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
+from deepeyes_tui.surgery.hushed import hushed, same_chances
 from deepeyes_tui.surgery.sample import Sample
-from deepeyes_tui.surgery.wrappers import uncompiled
 
 
 def output_of(model: nn.Module, sample: Sample) -> Any:
@@ -21,74 +20,22 @@ def output_of(model: nn.Module, sample: Sample) -> Any:
     Modes, buffers and random states are afterwards as before. What the model raises is raised on.
     """
     with quiet(model):
-        return uncompiled(model, model)(*sample.args, **dict(sample.kwargs))
+        return model(*sample.args, **dict(sample.kwargs))
 
 
 @contextmanager
 def quiet(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; on leaving, modes, buffers, random states and torch's settings are as before."""
-    with ExitStack() as back:
-        back.enter_context(_random_states(model))
-        back.enter_context(_eval_mode(model))
-        back.enter_context(_buffers(model))
-        back.enter_context(_full_precision(model))
-        back.enter_context(torch.no_grad())
+    """Eval mode, no gradients, full precision and the same random numbers each time; on leaving all is as before."""
+    with hushed(model), _full_precision(model), torch.no_grad():
+        same_chances()
         yield
-
-
-@contextmanager
-def _random_states(model: nn.Module) -> Iterator[None]:
-    python = random.getstate()
-    numpy = sys.modules["numpy"].random.get_state() if "numpy" in sys.modules else None
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    try:
-        with torch.random.fork_rng(devices=devices):
-            yield
-    finally:
-        random.setstate(python)
-        if numpy is not None:
-            sys.modules["numpy"].random.set_state(numpy)
-
-
-@contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
-    """Set the flags themselves: `eval()` may do more in a user's own module."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        for module, _ in modes:
-            module.training = False
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
-def _buffers(model: nn.Module) -> Iterator[None]:
-    """Put buffers back that the run has written to, or put others in the place of."""
-    kept = [
-        (module._buffers, name, buffer, buffer._version, buffer.detach().clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
-    ]
-    try:
-        yield
-    finally:
-        for owner, name, buffer, version, values in kept:
-            owner[name] = buffer
-            if buffer._version != version:
-                buffer.data.copy_(values)
 
 
 @contextmanager
 def _full_precision(model: nn.Module) -> Iterator[None]:
-    """No autocast, no TF32, no fast path around the modules: two runs are to differ by rounding alone."""
-    fast_path = torch.backends.mha.get_fastpath_enabled()
+    """No autocast and no TF32: two runs are to differ by rounding alone."""
     kinds = {tensor.device.type for tensor in model.parameters()} | {"cpu"}
     with ExitStack() as back:
-        back.callback(torch.backends.mha.set_fastpath_enabled, fast_path)
-        torch.backends.mha.set_fastpath_enabled(False)
         for kind in kinds:
             back.enter_context(torch.autocast(kind, enabled=False))
         if "cuda" in kinds:
@@ -105,5 +52,5 @@ def _without_tf32(back: ExitStack) -> None:
 
 def first_tensor(sample: Sample) -> Tensor | None:
     """Return the first tensor that has rows, of the arguments or the named arguments; none where there is none."""
-    leaves = torch.utils._pytree.tree_leaves((sample.args, dict(sample.kwargs)))
+    leaves = tree_leaves((sample.args, dict(sample.kwargs)))
     return next((leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.dim()), None)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
@@ -21,11 +19,6 @@ def unwrapped(model: nn.Module) -> nn.Module:
             model = inner
         else:
             return model
-
-
-def uncompiled(model: nn.Module, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` so that nothing is compiled while it runs, where anything of `model` is compiled."""
-    return torch.compiler.disable(function) if is_compiled(model) else function
 
 
 def is_compiled(model: nn.Module) -> bool:
