@@ -11,9 +11,12 @@ import pytest
 import torch
 from torch import nn
 
+from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.freezing import filter_freezes, freeze, frozen_layers, unfreeze
+from deepeyes_tui.surgery.growth import plan_growth
 from deepeyes_tui.surgery.plan import Cut, Fill, Insertion, Kind, Plan, Role
+from deepeyes_tui.surgery.removal import plan_removal
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.1),
@@ -288,6 +291,41 @@ def test_filters_stay_frozen_through_a_cut_and_its_undo(model):
     assert frozen_layers(model) == {"conv": (1, 2), "up": (3,)}
     train(model, optimizer)
     assert torch.equal(model.conv.weight[[1, 2]], before[[1, 2]])
+
+
+def test_filters_stay_frozen_through_planned_surgery(model):
+    x = torch.randn(8, 1, 8, 8)
+    optimizer = OPTIMIZERS["adamw"](model.parameters())
+    train(model, optimizer)
+    before = tensors(model.conv)["weight"]
+    freeze(model, "conv", [1, 2, 5], optimizer=optimizer)
+    freeze(model, "fc")
+    fc = tensors(model.fc)["bias"]
+    plan = plan_removal(model, "conv", [0, 2], x)
+    applied = apply(plan, model, optimizer)
+    undone = filter_freezes(model).after(plan)
+    train(model, optimizer)
+    assert frozen_layers(model) == {"conv": (0, 3), "fc": ()}
+    assert torch.equal(model.conv.weight[[0, 3]], before[[1, 5]])
+    applied.undo()
+    undone()
+    train(model, optimizer)
+    assert frozen_layers(model) == {"conv": (1, 2, 5), "fc": ()}
+    assert torch.equal(model.conv.weight[[1, 2, 5]], before[[1, 2, 5]])
+    assert torch.equal(model.fc.bias, fc)
+
+
+def test_filters_stay_frozen_through_planned_growth(model):
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    before = tensors(model.conv)["weight"]
+    freeze(model, "conv", [0, 5], optimizer=optimizer)
+    plan = plan_growth(model, "conv", 2, torch.randn(8, 1, 8, 8))
+    apply(plan, model, optimizer)
+    filter_freezes(model).after(plan)
+    train(model, optimizer)
+    places = frozen_layers(model)["conv"]
+    assert len(places) == 2
+    assert torch.equal(model.conv.weight[list(places)], before[[0, 5]])
 
 
 def test_a_cut_of_all_frozen_filters_and_its_undo(model):

@@ -16,6 +16,7 @@ from deepeyes_tui.surgery.loading import load_checkpoint
 from deepeyes_tui.surgery.optimizer_state import trust_optimizer
 from deepeyes_tui.surgery.rehearsal import Rehearsal, carried_out, output_change, rehearse
 from deepeyes_tui.surgery.removal import plan_removal
+from deepeyes_tui.surgery.replay import replay
 from deepeyes_tui.surgery.undo import Applied
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "plan_removal",
     "read_settings",
     "rehearse",
+    "replay",
     "set_hyperparameter",
     "trust_optimizer",
     "unfreeze",
