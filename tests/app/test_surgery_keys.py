@@ -11,6 +11,7 @@ from deepeyes_tui.app.feed import News, shown
 from deepeyes_tui.app.marking import prune_command
 from deepeyes_tui.app.moves import MOVES
 from deepeyes_tui.app.panes.help import help_text
+from deepeyes_tui.app.picture import as_text
 from deepeyes_tui.app.proposals import still_meant
 from deepeyes_tui.app.room import Room
 from deepeyes_tui.app.selection import keep, mark_in, recall, undo
@@ -120,6 +121,13 @@ def test_marks_of_filters_that_are_always_on_join_those_that_are_there_and_are_u
     assert both.selection.marks == dead.selection.marks | on
     assert both.desk.note == "1 filter always on marked in conv1"
     assert undo(both.selection).marked == dead.selection.marked
+
+
+def test_lists_say_how_many_are_marked():
+    text = as_text(marked({0: [3, 7], 2: [1]}).with_desk(focus=PaneName.LAYERS), 80, 24)
+    assert "2 of 4 stable, 3 marked" in text
+    assert "1 of 4, 2 marked" in as_text(marked({0: [3, 7], 2: [1]}).with_desk(focus=PaneName.LAYER), 80, 24)
+    assert "marked" not in as_text(scene().with_desk(focus=PaneName.LAYERS), 80, 24)
 
 
 def test_what_cannot_be_marked_is_said():

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.chosen import flags_of
 from deepeyes_tui.app.panes.base import Pane, Piece, lay, sentence, table, write
-from deepeyes_tui.app.panes.words import findings, layer_name, mean_perplexity, survey_words
+from deepeyes_tui.app.panes.words import findings, layer_name, marked_words, mean_perplexity, survey_words
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.glyphs import RISING
 from deepeyes_tui.app.plots.histogram import bin_columns, draw_changes, draw_histogram
@@ -161,7 +161,8 @@ def _extent(shape: tuple[int, ...], ascii: bool) -> str:
 
 
 def _facts(scene: Scene) -> str:
-    return f"{scene.selection.layer + 1} of {scene.layers}" if scene.layers else ""
+    here = f"{scene.selection.layer + 1} of {scene.layers}"
+    return here + marked_words((scene.selection.marks,)) if scene.layers else ""
 
 
 def layer_text(scene: Scene) -> str:
@@ -189,6 +190,7 @@ PANE = Pane(
     lambda scene: (
         scene.snapshot,
         scene.selection.layer,
+        scene.selection.marks,
         scene.selection.chosen,
         scene.sample,
         scene.desk.bar,

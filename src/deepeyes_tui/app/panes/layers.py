@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.panes.base import Pane, sentence, table, window, write
-from deepeyes_tui.app.panes.words import findings, layer_name, nonfinite_words, purity_text
+from deepeyes_tui.app.panes.words import findings, layer_name, marked_words, nonfinite_words, purity_text
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
@@ -210,7 +210,7 @@ def _facts(scene: Scene) -> str:
     stable = int(np.count_nonzero(np.asarray(scene.snapshot.arrays["stable_since"], np.int64) >= 0))
     order = scene.desk.layer_order
     by = "" if order is LayerOrder.NETWORK else f", by {order}"
-    return f"{stable} of {scene.layers} stable{by}"
+    return f"{stable} of {scene.layers} stable{by}{marked_words(scene.selection.marked.values())}"
 
 
 def layers_text(scene: Scene) -> str:
@@ -234,6 +234,7 @@ PANE = Pane(
     lambda scene: (
         scene.snapshot,
         scene.selection.layer,
+        scene.selection.marked,
         scene.desk.layer_order,
         scene.desk.layers_reversed,
         scene.desk.maps_screen,

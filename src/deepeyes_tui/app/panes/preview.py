@@ -36,7 +36,9 @@ def preview_lines(scene: Scene, width: int) -> list[Line]:
     proposal = scene.desk.proposal
     if proposal is None:
         return []
-    lines = [] if _fits(proposal, width) else [*_said(proposal.title, width, Ink.TITLE, scene.ascii), []]
+    lines: list[Line] = []
+    if not _fits(proposal, width):
+        lines += [*_said(proposal.title, width, Ink.TITLE, scene.ascii), []]
     lines += _said(proposal.remark, width, Ink.WARNING, scene.ascii)
     if proposal.refusal:
         return [*lines, *_said("Refused: nothing has been changed.", width, Ink.ERROR), *_refusal(scene, width)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -39,6 +39,12 @@ def degenerated_words(layer: LayerStatistics) -> list[Said]:
     dead, on = int(layer.dead.sum()), int(layer.always_on.sum())
     said = [(f"{dead:,} of {layer.info.filters:,} dead", int(Ink.DOWN))] if dead else []
     return said + ([(f"{on:,} always on", int(Ink.WARNING))] if on else [])
+
+
+def marked_words(marks: Iterable[Collection[int]]) -> str:
+    """Say how many filters are marked, behind other facts; nothing if none is."""
+    count = sum(map(len, marks))
+    return f", {count:,} marked" if count else ""
 
 
 def undetected_words(layer: LayerStatistics, ascii: bool = False) -> Said:
