@@ -195,7 +195,7 @@ BINDINGS: tuple[Binding, ...] = (
         "panel_less", ("h", "left", "<"), "h ← <", "propose less, or the one before", Group.TRAIN, _panel, "h l step"
     ),
     Binding("panel_more", ("l", "right", ">"), "l → >", "propose more, or the next one", Group.TRAIN, _panel),
-    Binding("panel_again", ("r",), "r", "ask the training again", Group.TRAIN, _panel, "r ask again"),
+    Binding("panel_again", ("r",), "r", "ask the training again", Group.TRAIN, _panel, "r again"),
     Binding("down", ("j", "down"), "j ↓", "next item, or down", Group.MOVE),
     Binding("up", ("k", "up"), "k ↑", "previous item, or up", Group.MOVE),
     Binding("left", ("h", "left"), "h ←", "left within a view", Group.MOVE, _sideways),

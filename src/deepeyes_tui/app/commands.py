@@ -60,7 +60,9 @@ class Commands(Provider):
 
     async def discover(self) -> Hits:
         """Yield everything but most of the layers of a large network."""
-        for title, more, act in list(entries(self._viewer))[: len(PLACELESS) + len(PANES) + MOST_LAYERS_AT_FIRST]:
+        every = list(entries(self._viewer))
+        left_out = max(self._viewer.scene.layers - MOST_LAYERS_AT_FIRST, 0)
+        for title, more, act in every[: len(every) - left_out]:
             yield DiscoveryHit(Text(title), act, title, more)
 
     async def search(self, query: str) -> Hits:

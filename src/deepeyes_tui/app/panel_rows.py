@@ -87,7 +87,7 @@ def _hyperparameters(scene: Scene, panel: Panel) -> Iterator[Row]:
         command, after = None, ""
         if name in panel.proposals:
             value = panel.proposals[name]
-            after = groups_text(after_values(name, values, value), scene.ascii)
+            after = groups_text(after_values(name, values, value), scene.ascii, counted=False)
             command = Command(Action.SET, {"name": name, "value": value}, sender=SENDER)
         yield Row(
             name,
@@ -161,7 +161,7 @@ def _freezing(scene: Scene, panel: Panel, info: LayerInfo, section: str) -> Iter
         (Action.UNFREEZE, "unfreeze", _no_thaw(frozen, marks)),
     ):
         command = Command(action, {"layer": info.name, "filters": list(marks) or None}, sender=SENDER)
-        value = f"{what} ({state})" if action is Action.FREEZE else what
+        value = f"{what} ({state})" if action is Action.FREEZE and not refusal else what
         question = f"{verb.capitalize()} {asked} ({state})?"
         unknown = "not known yet" if panel.settings is None else refusal
         yield Row(str(action), section, verb, value, Does.ASK, help, "", unknown, command, question)
@@ -179,8 +179,8 @@ def _frozen_words(frozen: tuple[int, ...] | None) -> str:
 
 def _no_freeze(frozen: tuple[int, ...] | None, marks: list[int]) -> str:
     if frozen == ():
-        return "the whole layer is frozen already"
-    return "they are frozen already" if frozen and marks and set(marks) <= set(frozen) else ""
+        return "the layer is frozen already"
+    return "frozen already" if frozen and marks and set(marks) <= set(frozen) else ""
 
 
 def _no_thaw(frozen: tuple[int, ...] | None, marks: list[int]) -> str:
@@ -204,9 +204,9 @@ def _run(panel: Panel) -> Iterator[Row]:
 
 
 def frozen_text(frozen: Mapping[str, tuple[int, ...]], ascii: bool = False) -> str:
-    """Return what is frozen of the whole network: `conv1: 3,7; fc1`."""
+    """Return what is frozen of the whole network: `conv1 3,7; fc1`."""
     parts = (
-        printable(name, NAME_WIDTH, ascii) + (f": {format_filters(filters)}" if filters else "")
+        printable(name, NAME_WIDTH, ascii) + (f" {format_filters(filters)}" if filters else "")
         for name, filters in frozen.items()
     )
     return "; ".join(parts)

@@ -21,6 +21,8 @@ RATIOS = ("lr", "weight_decay")
 """Those whose ratios between parameter groups are kept."""
 SHARES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999)
 """Momenta, and betas, that are stepped through."""
+MOST_GROUPS = 3
+"""Parameter groups whose values are named beside each other."""
 LEAST_DECAY = 1e-6
 """Weight decays below it are stepped over to none."""
 FIRST_DECAY = 1e-5
@@ -53,14 +55,16 @@ def typed_text(value: JSON) -> str:
     return "" if value is None else value_text(value, digits=12)
 
 
-def groups_text(values: Sequence[JSON], ascii: bool = False) -> str:
-    """Return the values of all parameter groups; one where they all agree."""
+def groups_text(values: Sequence[JSON], ascii: bool = False, counted: bool = True) -> str:
+    """Return the values of the first parameter groups, and with `counted` how many there are; one where all agree."""
     if not values:
         return unknown(ascii)
     if len(values) == 1:
         return value_text(values[0], ascii)
     joint = "; " if any(isinstance(value, list) for value in values) else ", "
-    return f"{joint.join(value_text(value, ascii) for value in values)} ({len(values)} groups)"
+    shown = joint.join([value_text(value, ascii) for value in values[:MOST_GROUPS]])
+    more = f"{joint}..." if len(values) > MOST_GROUPS else ""
+    return f"{shown}{more} ({len(values)} groups)" if counted else f"{shown}{more}"
 
 
 def after_values(name: str, before: Sequence[JSON], value: JSON) -> tuple[JSON, ...]:

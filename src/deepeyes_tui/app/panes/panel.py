@@ -108,7 +108,7 @@ def _about(panel: Panel, here: Row, ascii: bool) -> str:
     if panel.problem:
         return printable(panel.problem, ascii=ascii)
     if here.refusal:
-        return printable(f"{here.label} cannot be changed: {here.refusal}", ascii=ascii)
+        return printable(f"{here.label}: {here.refusal}", ascii=ascii)
     return printable(here.help, ascii=ascii)
 
 
@@ -122,5 +122,5 @@ def _by_group(panel: Panel, here: Row, ascii: bool) -> str:
 
 def _frozen(panel: Panel, ascii: bool) -> str:
     if here := panel.settings and frozen_text(panel.settings.frozen, ascii):
-        return printable(f"frozen in this network: {here}", ascii=ascii)
+        return printable(f"frozen by now: {here}", ascii=ascii)
     return ""
