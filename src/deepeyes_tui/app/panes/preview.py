@@ -38,7 +38,8 @@ def preview_lines(scene: Scene, width: int) -> list[Line]:
         return []
     lines: list[Line] = []
     if not _fits(proposal, width):
-        lines += [*_said(proposal.title, width, Ink.TITLE, scene.ascii), []]
+        lines = _said(proposal.title, width, Ink.TITLE, scene.ascii)
+        lines.append([])
     lines += _said(proposal.remark, width, Ink.WARNING, scene.ascii)
     if proposal.refusal:
         return [*lines, *_said("Refused: nothing has been changed.", width, Ink.ERROR), *_refusal(scene, width)]
