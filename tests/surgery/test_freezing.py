@@ -32,6 +32,10 @@ OPTIMIZERS = {
 }
 
 
+def fused_sgd(parameters):
+    return torch.optim.SGD(parameters, lr=0.05, momentum=0.9, fused=True)
+
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -97,6 +101,17 @@ def test_filters_stay_while_their_neighbours_train(model, kind, layer, axis):
     unfreeze(model, layer, [0, 3])
     train(model, optimizer, 2)
     assert not torch.equal(module.weight.index_select(axis, chosen), weight.index_select(axis, chosen))
+
+
+@pytest.mark.parametrize("kind", [*OPTIMIZERS, "sgd fused"])
+def test_a_layer_that_never_trained_begins_when_it_is_unfrozen(model, kind):
+    optimizer = {**OPTIMIZERS, "sgd fused": fused_sgd}[kind](model.parameters())
+    before = tensors(model.conv)
+    freeze(model, "conv", optimizer=optimizer)
+    train(model, optimizer)
+    unfreeze(model, "conv")
+    train(model, optimizer)
+    assert not torch.equal(model.conv.weight, before["weight"])
 
 
 def test_frozen_filters_do_not_count_in_clipping(model):

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from deepeyes_tui.link.filter_lists import format_filters
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.frozen_filters import FilterFreezes
+from deepeyes_tui.surgery.parameter_groups import complete_momenta
 from deepeyes_tui.surgery.still import StaysInEval
 
 
@@ -38,6 +39,7 @@ class _Ours:
         self.parameters: list[Parameter] = []
         self.still: list[StaysInEval] = []
         self.filters = FilterFreezes(model)
+        self.optimizer: Optimizer | None = None
 
 
 _OURS: WeakKeyDictionary[nn.Module, _Ours] = WeakKeyDictionary()
@@ -59,7 +61,7 @@ def freeze(
     """Freeze a layer, or filters of it: their weights stay bit-identical under any optimizer, momentum, weight decay.
 
     `layer` is a module's path; a block freezes as a whole. Filters need the optimizer: they are put back after each of
-    its steps. `statistics`: the BatchNorms of the layer, and one that comes right after it, use their running
+    its steps; give it for layers too, that what it cannot do is refused and its state is whole when they train again. `statistics`: the BatchNorms of the layer, and one that comes right after it, use their running
     statistics from now on and leave them as they are. Raises SurgeryError, with nothing changed.
     """
     module = find_module(model, layer)
@@ -72,6 +74,7 @@ def freeze(
         parameter.requires_grad_(False)
         parameter.grad = None
     ours.parameters.extend(free)
+    ours.optimizer = optimizer or ours.optimizer
     if statistics:
         ours.still.extend(StaysInEval(norm) for norm in _norms(model, module))
     return Frozen(layer, (), _paths(model, free), tuple(_shared_notes(model, module, free)))
@@ -91,6 +94,8 @@ def unfreeze(model: nn.Module, layer: str, filters: Sequence[int] | None = None)
         raise SurgeryError(f"{layer} was frozen by the script, not here" if by_script else f"{layer} is not frozen")
     for parameter in back:
         parameter.requires_grad_(True)
+    if ours.optimizer is not None:
+        complete_momenta(ours.optimizer)
     ours.parameters = [one for one in ours.parameters if id(one) not in mine]
     _release_norms(ours, set(_norms(model, module)))
     return Frozen(layer, (), _paths(model, back or list(module.parameters(recurse=False))))

@@ -59,6 +59,16 @@ def _fill_momenta(optimizer: Optimizer) -> None:
             state["momentum_buffer"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
 
 
+def complete_momenta(optimizer: Optimizer) -> None:
+    """Give momenta of nought to what trains without any beside others: fused SGD takes all or none."""
+    for group in optimizer.param_groups if isinstance(optimizer, torch.optim.SGD) else ():
+        training = [one for one in group["params"] if one.requires_grad]
+        without = [one for one in training if optimizer.state.get(one, {}).get("momentum_buffer") is None]
+        if group.get("fused") and len(without) < len(training):
+            for one in without:
+                optimizer.state[one]["momentum_buffer"] = torch.zeros_like(one, memory_format=torch.preserve_format)
+
+
 def set_betas(optimizer: Optimizer, value: JSON) -> tuple[str, ...]:
     """Set the betas in every group; a first beta that a scheduler cycles stays as it is."""
     if not isinstance(value, list | tuple) or len(value) != 2:
