@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import nn
 
-from deepeyes_tui.surgery.comparing import tolerance
 from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.hushed import hushed
 from deepeyes_tui.surgery.insertions import Filling, How, doubtful, grown, insertion
-from deepeyes_tui.surgery.plan import Kind, Plan
-from deepeyes_tui.surgery.quiet import output_of
+from deepeyes_tui.surgery.plan import Fill, Kind, Plan, Role
+from deepeyes_tui.surgery.proving import Proof
+from deepeyes_tui.surgery.refusals import check_can_be_asked
 from deepeyes_tui.surgery.rehearsal import rehearse
 from deepeyes_tui.surgery.sample import Sample
 from deepeyes_tui.surgery.templates import Template, template_of
@@ -46,17 +45,23 @@ def plan_growth(
     Raises SurgeryError, a ValueError with one sentence, where that is impossible or would change the output.
     """
     way = _checked(count, how, source)
-    kept = Sample.of(sample).few()
+    check_can_be_asked(model)
     core = unwrapped(model)
-    template = template_of(core, layer, source, kept)
+    template = template_of(core, layer, source, Sample.of(sample))
     ways = -(-count // template.width)
-    warnings = _warnings(layer, count, way, template)
-    exact = template.coupling.exact and way is not How.RANDOM_OUTGOING
-    plans = (
-        replace(one, exact=exact, warnings=warnings, seed=seed, sample=kept)
-        for one in _drafts(core, layer, template, ways, way)
-    )
-    return _that_holds(plans, core, layer)
+    with hushed(core):
+        proof = Proof(core, layer, template.sample, template.coupling.spans)
+        proven = proof.first(_drafts(core, layer, template, ways, How.SPLIT if way is How.SPLIT else How.RANDOM))
+        plan = _read_at_random(proven) if way is How.RANDOM_OUTGOING else proven
+        plan = replace(
+            plan,
+            exact=template.coupling.exact and way is not How.RANDOM_OUTGOING,
+            warnings=_warnings(layer, count, way, template),
+            seed=seed,
+            sample=template.sample,
+        )
+        rehearsal = rehearse(plan, core, template.sample)
+    return replace(plan, before=rehearsal.before, after=rehearsal.after, change=rehearsal.output_change)
 
 
 def _checked(count: Any, how: str, source: int | None) -> How:
@@ -69,14 +74,13 @@ def _checked(count: Any, how: str, source: int | None) -> How:
     return How(how)
 
 
-def _drafts(model: nn.Module, layer: str, template: Template, ways: int, how: How) -> Iterator[Plan]:
+def _drafts(model: nn.Module, layer: str, template: Template, ways: int, how: How) -> list[Plan]:
     """Plans, the likeliest first: tensors that may both write and read the filters start at random or at zero."""
     coupling = template.coupling
-    unsure = doubtful(model, coupling.cuts) if how is How.RANDOM else ()
-    several = [frozenset(unsure)] if len(unsure) > 1 else []
-    for zero in (frozenset[str](), *(frozenset({one}) for one in unsure), *several):
-        filling = Filling(model, how, coupling.cuts, zero)
-        yield Plan(
+    unsure = doubtful(model, coupling.cuts) if how is How.RANDOM else []
+    zeros = dict.fromkeys([frozenset[str](), *(frozenset({one}) for one in unsure), frozenset(unsure)])
+    return [
+        Plan(
             kind=Kind.GROW,
             layer=layer,
             filters=template.new_filters(ways),
@@ -84,29 +88,17 @@ def _drafts(model: nn.Module, layer: str, template: Template, ways: int, how: Ho
             rescales=coupling.rescales,
             attributes=tuple(grown(one, ways) for one in coupling.attributes),
         )
+        for filling in (Filling(model, how, coupling.cuts, zero) for zero in zeros)
+    ]
 
 
-def _that_holds(plans: Iterator[Plan], model: nn.Module, layer: str) -> Plan:
-    """Return the first plan that leaves the output as it should, with its costs."""
-    refusal = f"{layer} cannot grow"
-    for plan in plans:
-        assert plan.sample is not None
-        try:
-            rehearsal = rehearse(plan, model, plan.sample)
-        except SurgeryError as error:
-            refusal = str(error)
-            continue
-        if plan.exact and rehearsal.output_change > _allowed(model, plan.sample):
-            change = rehearsal.output_change
-            refusal = f"{layer} cannot grow: the network's output would change by {change:.1g} of its size"
-            continue
-        return replace(plan, before=rehearsal.before, after=rehearsal.after, change=rehearsal.output_change)
-    raise SurgeryError(refusal)
-
-
-def _allowed(model: nn.Module, sample: Sample) -> float:
-    with torch.no_grad():
-        return tolerance(output_of(model, sample))
+def _read_at_random(plan: Plan) -> Plan:
+    """Return the plan with random outgoing weights where it has none."""
+    changed = tuple(
+        replace(one, fill=Fill.RANDOM) if one.role is Role.READS and one.fill is Fill.ZERO else one
+        for one in plan.insertions
+    )
+    return replace(plan, insertions=changed)
 
 
 def _warnings(layer: str, count: int, how: How, template: Template) -> tuple[str, ...]:

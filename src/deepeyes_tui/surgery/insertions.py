@@ -101,7 +101,7 @@ class Filling:
         """Directions of weights that are normed slice by slice cannot be zero: their magnitudes are."""
         if _magnitude(cut.tensor) in {tensor for tensor, axis in self._cut if axis == cut.axis}:
             return Fill.COPY if self._how is How.SPLIT else Fill.RANDOM
-        return {How.RANDOM: Fill.ZERO, How.SPLIT: Fill.SHARED, How.RANDOM_OUTGOING: Fill.RANDOM}[self._how]
+        return Fill.SHARED if self._how is How.SPLIT else Fill.ZERO
 
     def _passes(self, cut: Cut) -> Fill:
         parent, _, name = cut.tensor.rpartition(".")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from deepeyes_tui.surgery.closure import Coupling, couple
+from deepeyes_tui.surgery.closure import Asked, Coupling, ask_coupling
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.insertions import insertion
 from deepeyes_tui.surgery.plan import Cut, Fill, Role
@@ -20,11 +20,14 @@ _COUNTS = ("out_channels", "out_features", "embedding_dim", "hidden_size")
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Filters that come together: their numbers, how many the layer has, and what is coupled to them."""
+    """Filters that come together: their numbers, how many the layer has, what is coupled to them, and rows of the sample
+    on which the model runs.
+    """
 
     filters: tuple[int, ...]
     size: int
     coupling: Coupling
+    sample: Sample
 
     @property
     def width(self) -> int:
@@ -45,25 +48,18 @@ def template_of(model: nn.Module, layer: str, source: int | None, sample: Sample
     anchor = size - 1 if source is None else source
     found: list[Template] = []
     refusals: list[SurgeryError] = []
-    for filters in _candidates(model, anchor, size):
+    for filters, whole in _candidates(model, layer, anchor, size):
         try:
-            coupling = couple(model, layer, filters, sample)
+            asked = ask_coupling(model, layer, filters, sample, whole=whole)
         except SurgeryError as error:
             refusals.append(error)
             continue
-        found.append(Template(_all_filters(model, layer, filters, size, coupling.cuts), size, coupling))
-        if coupling.exact:
+        found.append(Template(_all_filters(asked, filters, size), size, asked.coupling, asked.sample))
+        if asked.coupling.exact:
             break
     if not found:
-        raise _refusal(layer, size, refusals)
+        raise SurgeryError(str(refusals[0]).replace("cannot go", "cannot grow"))
     return next((one for one in found if one.coupling.exact), found[0])
-
-
-def _refusal(layer: str, size: int, refusals: list[SurgeryError]) -> SurgeryError:
-    """Return why the single filter has no template, in words of growing."""
-    if size == 1:
-        return SurgeryError(f"{layer} has a single filter, by which nothing tells what would have to grow with it")
-    return SurgeryError(str(refusals[0]).replace("cannot go", "cannot grow"))
 
 
 def _size(model: nn.Module, layer: str) -> int:
@@ -75,36 +71,37 @@ def _size(model: nn.Module, layer: str) -> int:
     return next((int(getattr(module, name)) for name in _COUNTS if hasattr(module, name)), 1)
 
 
-def _candidates(model: nn.Module, anchor: int, size: int) -> Iterator[tuple[int, ...]]:
-    """One filter; then, for groups of channels anywhere in the model, the whole group and one filter of each group."""
-    yield (anchor,)
-    for groups in _groups(model):
+def _candidates(model: nn.Module, layer: str, anchor: int, size: int) -> Iterator[tuple[tuple[int, ...], bool]]:
+    """One filter; for groups of channels, a whole group and one filter of each; all that a layer has, such as a single
+    head. With each, whether it may be all.
+    """
+    yield (anchor,), False
+    for groups in _groups(model, layer):
         if size % groups == 0 and groups < size and 0 <= anchor < size:
             width = size // groups
             start = anchor - anchor % width
-            yield tuple(range(start, start + width))
-            yield tuple(range(anchor % width, size, width))
+            yield tuple(range(start, start + width)), False
+            yield tuple(range(anchor % width, size, width)), False
+    yield (anchor,), True
 
 
-def _groups(model: nn.Module) -> list[int]:
-    counts = set()
-    for module in model.modules():
-        if isinstance(module, _ConvNd) and module.groups < module.in_channels:
+def _groups(model: nn.Module, layer: str) -> list[int]:
+    """Numbers of groups: of normalisations, of grouped convolutions, and of the layer itself where it is depthwise."""
+    counts = {1}
+    for path, module in model.named_modules():
+        if isinstance(module, _ConvNd) and (module.groups < module.in_channels or path == layer):
             counts.add(module.groups)
         if isinstance(module, nn.GroupNorm):
             counts.add(module.num_groups)
     return sorted(counts - {1}, reverse=True)
 
 
-def _all_filters(
-    model: nn.Module, layer: str, asked: tuple[int, ...], size: int, cuts: tuple[Cut, ...]
-) -> tuple[int, ...]:
-    """Return which filters of the layer go with those asked for: more than these, where they are a head's.
+def _all_filters(asked: Asked, chosen: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """Return which filters of the layer go with those that were chosen: more than these, where they are a head's.
 
     A recurrent layer has a row for each of its gates; its units are those of the first.
     """
-    module = model.get_submodule(layer)
-    path = next(name for name, one in model.named_modules() if one is module)
-    own = [cut for cut in cuts if cut.tensor.startswith(f"{path}.") and cut.size % size == 0]
+    cuts = asked.coupling.cuts
+    own = [cut for cut in cuts if cut.tensor.startswith(f"{asked.layer}.") and cut.size % size == 0]
     first = next((tuple(place for place in cut.indices if place < size) for cut in own), ())
-    return first if set(asked) <= set(first) else asked
+    return first if set(chosen) <= set(first) else chosen
