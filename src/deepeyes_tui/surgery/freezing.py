@@ -61,8 +61,9 @@ def freeze(
     """Freeze a layer, or filters of it: their weights stay bit-identical under any optimizer, momentum, weight decay.
 
     `layer` is a module's path; a block freezes as a whole. Filters need the optimizer: they are put back after each of
-    its steps; give it for layers too, that what it cannot do is refused and its state is whole when they train again. `statistics`: the BatchNorms of the layer, and one that comes right after it, use their running
-    statistics from now on and leave them as they are. Raises SurgeryError, with nothing changed.
+    its steps. Layers are better off with it: what it cannot do is refused, and its momenta are whole at `unfreeze`.
+    `statistics`: the BatchNorms of the layer, and one that comes right after it, use their running statistics from now
+    on and leave them as they are. Raises SurgeryError, with nothing changed.
     """
     module = find_module(model, layer)
     if filters is not None:
