@@ -47,6 +47,8 @@ def _attributes(model: nn.Module) -> Iterator[None]:
 def _hush(module: nn.Module) -> None:
     state = module.__dict__
     state["training"] = False
+    if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+        state["max_norm"] = None  # a pass would write to the weights
     for name in _HOOKS:
         state[name] = OrderedDict((key, hook) for key, hook in state[name].items() if _makes_weights(hook))
 
