@@ -51,7 +51,8 @@ def plan_growth(
     ways = -(-count // template.width)
     with hushed(core):
         proof = Proof(core, layer, template.sample, template.coupling.spans)
-        proven = proof.first(_drafts(core, layer, template, ways, How.SPLIT if way is How.SPLIT else How.RANDOM))
+        kept = How.SPLIT if way is How.SPLIT else How.RANDOM
+        proven = proof.first(_drafts(core, layer, template, ways, kept), template.refusal)
         plan = _read_at_random(proven) if way is How.RANDOM_OUTGOING else proven
         plan = replace(
             plan,

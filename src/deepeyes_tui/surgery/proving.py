@@ -32,9 +32,9 @@ class Proof:
             self._expected = self._output()
         self._tolerance = tolerance(self._expected)
 
-    def first(self, plans: Sequence[Plan]) -> Plan:
+    def first(self, plans: Sequence[Plan], refusal: str) -> Plan:
         """Return the first of `plans` that leaves the output as it is, with sizes added that the model's own modules
-        have to say, if need be. Raises SurgeryError where none does.
+        have to say, if need be. Raises SurgeryError where none does: with `refusal`, if that says anything.
         """
         for plan in plans:
             if self._holds(plan):
@@ -43,7 +43,7 @@ class Proof:
         why = self._why
         found = with_sizes(plans[0], self._model, self._holds)
         if found is None:
-            raise SurgeryError(f"{self._layer} cannot grow: {why}")
+            raise SurgeryError(refusal or f"{self._layer} gets no new filters: {why}")
         return found
 
     def _holds(self, plan: Plan) -> bool:

@@ -20,14 +20,16 @@ _COUNTS = ("out_channels", "out_features", "embedding_dim", "hidden_size")
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Filters that come together: their numbers, how many the layer has, what is coupled to them, and rows of the sample
-    on which the model runs.
+    """Filters that come together: their numbers, how many the layer has, and what is coupled to them.
+
+    `sample`: rows on which the model runs. `refusal`: why fewer filters cannot come.
     """
 
     filters: tuple[int, ...]
     size: int
     coupling: Coupling
     sample: Sample
+    refusal: str
 
     @property
     def width(self) -> int:
@@ -47,18 +49,20 @@ def template_of(model: nn.Module, layer: str, source: int | None, sample: Sample
     size = _size(model, layer)
     anchor = size - 1 if source is None else source
     found: list[Template] = []
-    refusals: list[SurgeryError] = []
+    refusals: list[str] = []
     for filters, whole in _candidates(model, layer, anchor, size):
         try:
             asked = ask_coupling(model, layer, filters, sample, whole=whole)
         except SurgeryError as error:
-            refusals.append(error)
+            refusals.append(f"{layer} gets no new filters: {error}")
             continue
-        found.append(Template(_all_filters(asked, filters, size), size, asked.coupling, asked.sample))
+        found.append(
+            Template(_all_filters(asked, filters, size), size, asked.coupling, asked.sample, "".join(refusals[:1]))
+        )
         if asked.coupling.exact:
             break
     if not found:
-        raise SurgeryError(str(refusals[0]).replace("cannot go", "cannot grow"))
+        raise SurgeryError(refusals[0])
     return next((one for one in found if one.coupling.exact), found[0])
 
 
