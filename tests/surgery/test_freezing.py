@@ -10,6 +10,7 @@ import weakref
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.errors import SurgeryError
@@ -168,10 +169,36 @@ def test_a_block_freezes_as_a_whole_and_what_shares_weights_is_said():
     assert all(one.requires_grad for one in model.parameters())
 
 
+def test_a_weight_normalised_layer_is_one_layer():
+    model = nn.Sequential(weight_norm(nn.Linear(3, 4)), nn.Linear(4, 2))
+    freeze(model, "0")
+    assert frozen_layers(model) == {"0": ()}
+    weight = model[0].weight.detach().clone()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.ones(2, 3)).sum().backward()
+        optimizer.step()
+    assert torch.equal(model[0].weight, weight)
+    unfreeze(model, "0")
+    with pytest.raises(SurgeryError, match="computed from others"):
+        freeze(model, "0", [1], optimizer=optimizer)
+    model[0].bias.requires_grad_(False)
+    assert frozen_layers(model) == {}
+
+
+def test_a_model_that_is_one_layer_goes_by_its_class():
+    model = nn.Linear(3, 2)
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    freeze(model, "Linear", [1], optimizer=optimizer)
+    assert frozen_layers(model) == {"Linear": (1,)}
+
+
 @pytest.mark.parametrize(
     ("layer", "filters", "sentence"),
     [
         ("convv", None, "there is no layer 'convv'"),
+        ("", None, "there is no layer ''"),
         ("conv", [6], "conv has filters 0 to 5, not 6"),
         ("conv", [-1], "conv has filters 0 to 5, not -1"),
         ("conv", [], "not none"),

@@ -109,7 +109,7 @@ def frozen_layers(model: nn.Module) -> dict[str, tuple[int, ...]]:
     held = _OURS[model].filters.held() if model in _OURS else {}
     frozen: dict[str, tuple[int, ...]] = {}
     for name, module in model.named_modules():
-        own = list(module.parameters(recurse=False))
+        own = [] if "parametrizations" in name.split(".") else _own_parameters(module)
         if own and not any(parameter.requires_grad for parameter in own):
             frozen[name or type(module).__name__] = ()
         elif module in held:
@@ -119,12 +119,19 @@ def frozen_layers(model: nn.Module) -> dict[str, tuple[int, ...]]:
 
 def find_module(model: nn.Module, layer: str) -> nn.Module:
     """Return the module at a path; a model that is one layer goes by its class's name. Raises SurgeryError."""
-    try:
-        return model.get_submodule(layer)
-    except AttributeError:
-        if layer == type(model).__name__:
-            return model
-        raise SurgeryError(f"there is no layer {layer!r}") from None
+    found = dict(model.named_modules()).get(layer) if layer else None
+    if found is None and layer == type(model).__name__:
+        return model
+    if found is None:
+        raise SurgeryError(f"there is no layer {layer!r}")
+    return found
+
+
+def _own_parameters(module: nn.Module) -> list[Parameter]:
+    """Return a layer's own parameters, with those that it computes its weights from."""
+    sources = getattr(module, "parametrizations", None)
+    more = sources.parameters() if isinstance(sources, nn.Module) else ()
+    return [*module.parameters(recurse=False), *more]
 
 
 def _ours(model: nn.Module) -> _Ours:
