@@ -45,7 +45,7 @@ def preview_lines(scene: Scene, width: int) -> list[Line]:
         return [*lines, *_said("Refused: nothing has been changed.", width, Ink.ERROR), *_refusal(scene, width)]
     if proposal.preview is None:
         return [*lines, [("asking the training ...", Ink.MUTED)]]
-    sent = [("sent: the training does it before its next step ...", Ink.WARNING)]
+    sent: Line = [("sent: the training does it before its next step ...", Ink.WARNING)]
     return [*lines, *([sent, []] if proposal.sent else []), *_body(scene, proposal, proposal.preview, width)]
 
 
