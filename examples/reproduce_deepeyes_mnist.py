@@ -4,8 +4,8 @@ python examples/reproduce_deepeyes_mnist.py --data mnist.npz [--seed 0 1 2]
 
 Section 4.6 of the text (Pezzotti et al., IEEE VIS 2017) reduces the first convolution from 20 to 10 filters and the
 first linear layer from 500 to 100, and sees no loss: 98.2 % for both networks after 2000 steps. Here both networks
-train on the same batches. After 300 steps one of them loses the filters that do least, as their activations on training
-digits show.
+train on the same batches. After 300 steps one of them loses the filters that add least, as their activations on
+training digits show.
 """
 
 from __future__ import annotations
@@ -121,18 +121,19 @@ def activations(model: LeNet, layer: str, pixels: Tensor) -> Tensor:
 
 
 def choose(answers: Tensor, keep: int) -> list[int]:
-    """Return the filters to cut: dead ones, then, one by one, the one that does least.
+    """Return the filters to cut: dead ones, then, one by one, the one that adds least.
 
-    What a filter does is its mean activation, less the share in which the filter most correlated with it says the same.
+    What a filter adds is the spread of its activations as far as the filter most like it does not foretell them: little
+    for weak filters, and little for those that another one repeats.
     """
-    mean, maximum = answers.mean(0), answers.amax(0)  # (F,)
-    likeness = torch.corrcoef(answers.T).nan_to_num().clamp(min=0).fill_diagonal_(0)  # (F, F)
-    mean = mean.where(maximum > DEAD * maximum.max(), -maximum.max())
-    left = list(range(len(mean)))
+    maximum = answers.amax(0)  # (F,)
+    spread = answers.std(0).where(maximum > DEAD * maximum.max(), -1)
+    likeness = torch.corrcoef(answers.T).nan_to_num().clamp(0, 1).fill_diagonal_(0)  # (F, F)
+    left = list(range(len(spread)))
     while len(left) > keep:
-        does = mean[left] * (1 - likeness[left][:, left].amax(1))
-        left.pop(int(does.argmin()))
-    return sorted(set(range(len(mean))) - set(left))
+        adds = spread[left] * (1 - likeness[left][:, left].amax(1).square()).sqrt()
+        left.pop(int(adds.argmin()))
+    return sorted(set(range(len(spread))) - set(left))
 
 
 def cut(training: Training) -> tuple[tuple[int, int], tuple[int, int]]:
