@@ -187,6 +187,14 @@ def test_a_weight_normalised_layer_is_one_layer():
     assert frozen_layers(model) == {}
 
 
+def test_a_layer_at_two_places_goes_by_either():
+    shared = nn.Linear(3, 3)
+    model = nn.Sequential(shared, nn.Linear(3, 3), shared)
+    freeze(model, "2")
+    unfreeze(model, "0")
+    assert shared.weight.requires_grad
+
+
 def test_a_model_that_is_one_layer_goes_by_its_class():
     model = nn.Linear(3, 2)
     optimizer = OPTIMIZERS["sgd"](model.parameters())

@@ -119,12 +119,12 @@ def frozen_layers(model: nn.Module) -> dict[str, tuple[int, ...]]:
 
 def find_module(model: nn.Module, layer: str) -> nn.Module:
     """Return the module at a path; a model that is one layer goes by its class's name. Raises SurgeryError."""
-    found = dict(model.named_modules()).get(layer) if layer else None
-    if found is None and layer == type(model).__name__:
+    for name, module in model.named_modules(remove_duplicate=False):
+        if layer and name == layer:
+            return module
+    if layer == type(model).__name__:
         return model
-    if found is None:
-        raise SurgeryError(f"there is no layer {layer!r}")
-    return found
+    raise SurgeryError(f"there is no layer {layer!r}")
 
 
 def _own_parameters(module: nn.Module) -> list[Parameter]:
