@@ -92,8 +92,9 @@ async def test_a_value_is_typed_and_nonsense_is_refused_in_a_sentence(run, tmp_p
         assert app.scene.desk.typing == "hello"
         await press(pilot, "ctrl+u", *"0.8", "space", *"0.99", "enter")
         assert "0.9, 0.999 -> 0.8, 0.99" in line(app, "betas")
+        assert "Set the betas: 0.9, 0.999 -> 0.8, 0.99?" in rows(app)[-1]
         assert run.acts() == []
-        await press(pilot, "enter", "y")
+        await press(pilot, "y")
         assert run.acts() == [(Action.SET, {"name": "betas", "value": [0.8, 0.99]})]
 
 
@@ -104,7 +105,7 @@ async def test_digits_begin_a_value_and_escape_drops_it(run, tmp_path):
         assert app.scene.desk.typing == "3"
         await press(pilot, "escape")
         assert app.scene.desk.typing is None
-        await press(pilot, *"0.5", "enter")
+        await press(pilot, *"0.5", "enter", "n")
         assert "-> 0.5" in line(app, "learning rate")
         await press(pilot, "escape")
         assert "->" not in line(app, "learning rate")
@@ -170,6 +171,17 @@ async def test_the_layer_in_focus_changes_from_the_panel(run, tmp_path):
         app.scene = app.scene.with_desk(panel=replace(app.scene.desk.panel, row="drop"))
         await press(pilot, "enter")
         assert run.acts()[0][1]["layer"] == "conv2"
+
+
+async def test_a_click_goes_to_a_row(run, tmp_path):
+    app = viewer(folder=tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "E")
+        place = next(y for y, text in enumerate(rows(app)) if text[4:].startswith("batch size"))
+        await pilot.click(offset=(30, place))
+        assert app.scene.desk.panel.row == "batch_size"
+        await pilot.click(offset=(30, 3))
+        assert app.scene.desk.panel.row == "batch_size"
 
 
 async def test_undo_and_save(run, tmp_path):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
-from deepeyes_tui.link.messages import GROWTHS, HYPERPARAMETERS, JSON
+from deepeyes_tui.link.messages import GROWTHS, HYPERPARAMETERS, JSON, Command
 from deepeyes_tui.link.preview import Setting, Settings
 
+SENDER = "viewer"
+NAME_WIDTH = 40
+"""Cells of a layer's name, or of a list of filters."""
 MOST_NEW = 65536
 """Filters that a layer can be grown by at a time."""
 
@@ -47,10 +51,10 @@ class Panel:
         return next((value for value in values if value), values[0])
 
     def proposing(self, name: str, value: JSON) -> Panel:
-        """Return the panel with a value proposed; the one that the run has already is no proposal."""
+        """Return the panel with a value proposed; what the run has already, or refuses, is none."""
         others = {known: proposed for known, proposed in self.proposals.items() if known != name}
         setting = self.setting(name)
-        same = setting is not None and setting.values == (value,)
+        same = setting is not None and (setting.values == (value,) or bool(setting.refusal))
         return replace(self, proposals=others if same else {**others, name: value}, problem="")
 
     def dropping(self, name: str) -> Panel:
@@ -72,3 +76,33 @@ class Panel:
     def failed(self, why: str) -> Panel:
         """Return the panel with the reason for which the run has said nothing."""
         return replace(self, failure=why, asking=False)
+
+
+class Does(Enum):
+    """What Enter does in a row."""
+
+    TYPE = auto()
+    ASK = auto()
+    PREVIEW = auto()
+    NEXT = auto()
+    UNDO = auto()
+    SEND = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: `value` is how it is, `proposal` how it would be, `refusal` why that cannot be.
+
+    `help` says what can be done with it; `command` is what it would send, after `question` where it asks that.
+    """
+
+    id: str
+    section: str
+    label: str
+    value: str
+    does: Does
+    help: str
+    proposal: str = ""
+    refusal: str = ""
+    command: Command | None = None
+    question: str = ""

@@ -7,12 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from deepeyes_tui.app import steering
-from deepeyes_tui.app.panel import Panel
+from deepeyes_tui.app.panel import SENDER, Does, Panel
 from deepeyes_tui.app.panel_moves import PANEL_MOVES, begin_typing, changed, closed
-from deepeyes_tui.app.panel_rows import SENDER, Does, row_here
+from deepeyes_tui.app.panel_rows import asking, row_here
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.quantities import NAMES
-from deepeyes_tui.app.scene import Question
 from deepeyes_tui.app.surgery import open_preview
 from deepeyes_tui.link.errors import MessageError
 from deepeyes_tui.link.messages import HYPERPARAMETERS, Action, Command
@@ -21,7 +20,6 @@ from deepeyes_tui.link.preview import Settings
 if TYPE_CHECKING:
     from deepeyes_tui.app.viewer import Viewer
 
-SEND = "send"
 SETTINGS = Command(Action.SETTINGS, sender=SENDER)
 
 
@@ -87,7 +85,7 @@ def look(viewer: Viewer) -> None:
 
 def answered(viewer: Viewer, command: Command, ok: bool) -> None:
     """Show what is true after a command: what came of it drops its proposal, and the run is asked again."""
-    if viewer.scene.desk.panel is None or command.action == Action.HOLD:
+    if viewer.scene.desk.panel is None:
         return
     name = command.arguments.get("name")
     if ok and command.action == Action.SET and isinstance(name, str):
@@ -110,8 +108,8 @@ def act(viewer: Viewer) -> None:
             viewer.scene = PANEL_MOVES["panel_more"](viewer.scene, viewer.surface.room)
         case Does.UNDO, _:
             viewer.do("take_back")
-        case Does.ASK, Command() as command:
-            viewer.scene = viewer.scene.with_desk(question=Question(SEND, here.question, command=command))
+        case Does.ASK, _:
+            viewer.scene = asking(viewer.scene, here)
         case Does.PREVIEW, Command() as command:
             open_preview(viewer, command)
         case Does.SEND, Command() as command:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from deepeyes_tui.app.panel import MOST_NEW, Panel
-from deepeyes_tui.app.panel_rows import row_here, rows
+from deepeyes_tui.app.panel_rows import asking, row_here, rows
 from deepeyes_tui.app.quantities import NAMES, read_count, read_value, stepped, typed_text
 from deepeyes_tui.app.room import Move
 from deepeyes_tui.app.scene import Asking, Scene
@@ -28,9 +28,14 @@ def _by(step: int) -> Move:
         if here is None:
             return scene
         place = min(max(every.index(here) + step, 0), len(every) - 1)
-        return changed(scene, lambda panel: replace(panel, row=every[place].id, problem=""))
+        return to_row(scene, every[place].id)
 
     return move
+
+
+def to_row(scene: Scene, row: str) -> Scene:
+    """Put the cursor on a row."""
+    return changed(scene, lambda panel: replace(panel, row=row, problem=""))
 
 
 def _step(sign: int) -> Move:
@@ -89,7 +94,7 @@ def begin_typing(scene: Scene, first: str = "") -> Scene:
 
 
 def entered(scene: Scene, text: str) -> Scene:
-    """Take what was typed as a proposal; what is none stays in the line, and the panel says why."""
+    """Take what was typed as a proposal, and ask; what is none stays in the line, and the panel says why."""
     here = row_here(scene)
     if here is None or not text.strip():
         return scene.with_desk(typing=None)
@@ -98,7 +103,9 @@ def entered(scene: Scene, text: str) -> Scene:
     except ValueError as error:
         problem = str(error)
         return changed(scene, lambda panel: replace(panel, problem=problem))
-    return after.with_desk(typing=None)
+    after = after.with_desk(typing=None)
+    changed_row = row_here(after)
+    return asking(after, changed_row) if changed_row is not None else after
 
 
 def _taken(panel: Panel, row: str, text: str) -> Panel:

@@ -2,62 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
+from collections.abc import Iterator
 
-from deepeyes_tui.app.panel import Panel
+from deepeyes_tui.app.panel import SENDER, Does, Panel, Row
+from deepeyes_tui.app.panel_layer import layer_rows
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.quantities import NAMES, RATIOS, after_values, groups_text
-from deepeyes_tui.app.scene import Scene
-from deepeyes_tui.link.filter_lists import format_filters
-from deepeyes_tui.link.messages import GROWTHS, JSON, Action, Command
-from deepeyes_tui.link.snapshot import LayerInfo
+from deepeyes_tui.app.scene import Question, Scene
+from deepeyes_tui.link.messages import Action, Command
 
-SENDER = "viewer"
-NAME_WIDTH = 40
-WAYS = dict(
-    zip(
-        GROWTHS,
-        (
-            "at random, the output stays as it is",
-            "split filter {}, the output stays as it is",
-            "at random with what reads them, the output changes",
-        ),
-        strict=True,
-    )
-)
-"""How new filters are made, in words."""
-
-
-class Does(Enum):
-    """What Enter does in a row."""
-
-    TYPE = auto()
-    ASK = auto()
-    PREVIEW = auto()
-    NEXT = auto()
-    UNDO = auto()
-    SEND = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: `value` is how it is, `proposal` how it would be, `refusal` why that cannot be.
-
-    `help` says what can be done with it; `command` is what it would send, after `question` where it asks that.
-    """
-
-    id: str
-    section: str
-    label: str
-    value: str
-    does: Does
-    help: str
-    proposal: str = ""
-    refusal: str = ""
-    command: Command | None = None
-    question: str = ""
+SEND = "send"
+"""The question whose answer sends a command."""
+HYPERPARAMETERS = "Hyper-parameters"
+RUN = "Run"
 
 
 def rows(scene: Scene) -> list[Row]:
@@ -65,7 +22,7 @@ def rows(scene: Scene) -> list[Row]:
     panel = scene.desk.panel
     if panel is None:
         return []
-    return [*_hyperparameters(scene, panel), *_layer(scene, panel), *_run(panel)]
+    return [*_hyperparameters(scene, panel), *layer_rows(scene, panel), *_run(panel)]
 
 
 def row_here(scene: Scene) -> Row | None:
@@ -75,138 +32,49 @@ def row_here(scene: Scene) -> Row | None:
     return next((row for row in every if panel is not None and row.id == panel.row), every[0] if every else None)
 
 
+def asking(scene: Scene, row: Row) -> Scene:
+    """Return the scene with the question of a row, whose answer sends its command; without one, as it is."""
+    if row.command is None or not row.question:
+        return scene
+    return scene.with_desk(question=Question(SEND, row.question, command=row.command))
+
+
 def _hyperparameters(scene: Scene, panel: Panel) -> Iterator[Row]:
     for name, label in NAMES.items():
         setting = panel.setting(name)
-        values = setting.values if setting else ()
-        before = groups_text(values, scene.ascii)
+        before = groups_text(setting.values if setting else (), scene.ascii)
         if setting is None:
-            refusal = panel.failure or ("not known yet" if panel.asking else "the run says nothing of it")
-            yield Row(name, "Hyper-parameters", label, before, Does.TYPE, "", refusal=printable(refusal))
-            continue
-        command, after = None, ""
-        if name in panel.proposals:
-            value = panel.proposals[name]
-            after = groups_text(after_values(name, values, value), scene.ascii, counted=False)
-            command = Command(Action.SET, {"name": name, "value": value}, sender=SENDER)
-        yield Row(
-            name,
-            "Hyper-parameters",
-            label,
-            before,
-            Does.ASK if command else Does.TYPE,
-            _step_help(name, after, values_differ=len(values) > 1),
-            after,
-            printable(setting.refusal),
-            command,
-            f"Set the {label}: {before} -> {after}?",
-        )
+            why = panel.failure or ("not known yet" if panel.asking else "the run says nothing of it")
+            yield Row(name, HYPERPARAMETERS, label, before, Does.TYPE, "", refusal=printable(why))
+        elif name in panel.proposals:
+            yield _proposed(scene, panel, name, before)
+        else:
+            help = _step_help(name, differ=len(setting.values) > 1)
+            yield Row(name, HYPERPARAMETERS, label, before, Does.TYPE, help, refusal=printable(setting.refusal))
 
 
-def _step_help(name: str, after: str, values_differ: bool) -> str:
-    if after:
-        return "Enter sets it (asks), Esc drops it, h l go on from there"
+def _proposed(scene: Scene, panel: Panel, name: str, before: str) -> Row:
+    setting, value = panel.setting(name), panel.proposals[name]
+    values = after_values(name, setting.values if setting else (), value)
+    after = groups_text(values, scene.ascii, counted=False)
+    command = Command(Action.SET, {"name": name, "value": value}, sender=SENDER)
+    help = "Enter sets it (asks), Esc drops it, h l go on from there"
+    question = f"Set the {NAMES[name]}: {before} -> {after}?"
+    return Row(name, HYPERPARAMETERS, NAMES[name], before, Does.ASK, help, after, "", command, question)
+
+
+def _step_help(name: str, differ: bool) -> str:
     steps = {"momentum": "h l the next usual one", "betas": "h l the next usual first one"}
-    ratio = "; groups keep their ratios" if name in RATIOS else "; it is for all groups"
-    return f"Enter types a new value, {steps.get(name, 'h l half or twice')}{ratio if values_differ else ''}"
-
-
-def _layer(scene: Scene, panel: Panel) -> Iterator[Row]:
-    if scene.snapshot is None or not scene.layers:
-        return
-    info = scene.snapshot.layers[scene.selection.layer]
-    name = printable(info.name, NAME_WIDTH, scene.ascii)
-    section = f"Layer {name}: {printable(info.kind, 20, scene.ascii)}, {info.filters:,} filters"
-    yield from _growth(scene, panel, info, section)
-    add, drop = (
-        Command(action, {"layer": info.name}, sender=SENDER) for action in (Action.ADD_LAYER, Action.DROP_LAYER)
-    )
-    shown = "Enter shows what would come and go, and asks"
-    yield Row(
-        "add", section, "add a layer", f"behind {name}, passing on what it gets", Does.PREVIEW, shown, command=add
-    )
-    yield Row("drop", section, "drop it", f"{name} itself: the output changes", Does.PREVIEW, shown, command=drop)
-    yield from _freezing(scene, panel, info, section)
-
-
-def _growth(scene: Scene, panel: Panel, info: LayerInfo, section: str) -> Iterator[Row]:
-    source = split_source(scene) if panel.way == "split" else None
-    arguments: dict[str, JSON] = {"layer": info.name, "count": panel.count, "how": panel.way, "source": source}
-    some = f"{panel.count:,} filter{'s' if panel.count > 1 else ''}: {info.filters:,} -> {info.filters + panel.count:,}"
-    command = Command(Action.GROW, arguments, sender=SENDER)
-    help = "Enter shows what would grow and asks; h l or digits change how many"
-    yield Row("grow", section, "grow by", some, Does.PREVIEW, help, command=command)
-    way = WAYS[panel.way].format(split_source(scene))
-    yield Row(
-        "way", section, "new filters", way, Does.NEXT, "Enter, h l: the other ways; split takes the cursor's filter"
-    )
-
-
-def split_source(scene: Scene) -> int:
-    """Return the filter to be split: the one that is marked, else the one under the cursor."""
-    marks = scene.selection.marks
-    return next(iter(marks)) if len(marks) == 1 else scene.selection.cursor
-
-
-def _freezing(scene: Scene, panel: Panel, info: LayerInfo, section: str) -> Iterator[Row]:
-    marks = sorted(scene.selection.marks) if not panel.whole else []
-    frozen = panel.settings.frozen.get(info.name) if panel.settings else None
-    name = printable(info.name, NAME_WIDTH, scene.ascii)
-    what = f"marked {_filters(marks)}" if marks else "the whole layer"
-    state = _frozen_words(frozen)
-    asked = f"{_filters(marks)} of {name}" if marks else name
-    help = f"{name} {state}; Enter asks" + ("; h l: marked filters or whole layer" if scene.selection.marks else "")
-    for action, verb, refusal in (
-        (Action.FREEZE, "freeze", _no_freeze(frozen, marks)),
-        (Action.UNFREEZE, "unfreeze", _no_thaw(frozen, marks)),
-    ):
-        command = Command(action, {"layer": info.name, "filters": list(marks) or None}, sender=SENDER)
-        value = f"{what} ({state})" if action is Action.FREEZE and not refusal else what
-        question = f"{verb.capitalize()} {asked} ({state})?"
-        unknown = "not known yet" if panel.settings is None else refusal
-        yield Row(str(action), section, verb, value, Does.ASK, help, "", unknown, command, question)
-
-
-def _filters(numbers: list[int]) -> str:
-    return f"filter{'s' if len(numbers) > 1 else ''} {printable(format_filters(numbers), NAME_WIDTH, ascii=True)}"
-
-
-def _frozen_words(frozen: tuple[int, ...] | None) -> str:
-    if frozen is None:
-        return "trains"
-    return f"{_filters(list(frozen))} frozen" if frozen else "frozen"
-
-
-def _no_freeze(frozen: tuple[int, ...] | None, marks: list[int]) -> str:
-    if frozen == ():
-        return "the layer is frozen already"
-    return "frozen already" if frozen and marks and set(marks) <= set(frozen) else ""
-
-
-def _no_thaw(frozen: tuple[int, ...] | None, marks: list[int]) -> str:
-    if frozen is None:
-        return "nothing of it is frozen"
-    if marks and not frozen:
-        return "the layer is frozen as a whole"
-    return "none of the marked is frozen" if marks and not set(marks) & set(frozen) else ""
+    groups = "; groups keep their ratios" if name in RATIOS else "; it is for all groups"
+    return f"Enter types a new value, {steps.get(name, 'h l half or twice')}{groups if differ else ''}"
 
 
 def _run(panel: Panel) -> Iterator[Row]:
     undo = printable(panel.settings.undo) if panel.settings else ""
     nothing = "not known yet" if panel.settings is None else "" if undo else "there is nothing to undo"
-    section = "Run"
     yield Row(
-        "undo", section, "undo", undo, Does.UNDO, "Enter takes the last change of the network back (asks)", "", nothing
+        "undo", RUN, "undo", undo, Does.UNDO, "Enter takes the last change of the network back (asks)", "", nothing
     )
     save = Command(Action.SAVE, sender=SENDER)
     where = "a checkpoint now, in the run's folder"
-    yield Row("save", section, "save", where, Does.SEND, "Enter writes weights and the optimizer's state", command=save)
-
-
-def frozen_text(frozen: Mapping[str, tuple[int, ...]], ascii: bool = False) -> str:
-    """Return what is frozen of the whole network: `conv1 3,7; fc1`."""
-    parts = (
-        printable(name, NAME_WIDTH, ascii) + (f" {format_filters(filters)}" if filters else "")
-        for name, filters in frozen.items()
-    )
-    return "; ".join(parts)
+    yield Row("save", RUN, "save", where, Does.SEND, "Enter writes weights and the optimizer's state", command=save)

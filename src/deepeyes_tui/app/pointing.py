@@ -8,9 +8,12 @@ from deepeyes_tui.app import map_moves, moves
 from deepeyes_tui.app.bindings import PANES, SCATTERS, PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of
 from deepeyes_tui.app.layout import Arrangement, Box
+from deepeyes_tui.app.panel import Row
+from deepeyes_tui.app.panel_moves import to_row
 from deepeyes_tui.app.panes.filters import map_layout
 from deepeyes_tui.app.panes.instances import tile_row
 from deepeyes_tui.app.panes.layers import layer_at
+from deepeyes_tui.app.panes.panel import seen_lines
 from deepeyes_tui.app.panes.perplexities import tile_at
 from deepeyes_tui.app.room import Room
 from deepeyes_tui.app.scene import Brush, Scene, filter_order
@@ -25,6 +28,8 @@ def clicked(scene: Scene, arrangement: Arrangement, x: int, y: int) -> Scene:
         return scene
     if scene.desk.help:
         return scene.with_desk(help=False)
+    if scene.desk.panel is not None:
+        return _in_panel(scene, arrangement, y)
     name, box = next(((name, box) for name, box in arrangement.panes.items() if (x, y) in box), (None, None))
     if name is None or box is None:
         return scene
@@ -34,6 +39,14 @@ def clicked(scene: Scene, arrangement: Arrangement, x: int, y: int) -> Scene:
             scene, _tab_at(column) if arrangement.tabs and box.y == arrangement.header.height else name
         )
     return _select(moves.to_pane(scene, name), name, box, row, column)
+
+
+def _in_panel(scene: Scene, arrangement: Arrangement, y: int) -> Scene:
+    """Put the cursor on a row of the panel."""
+    top = arrangement.header.height
+    lines, place = seen_lines(scene, arrangement.status.y - top), y - top - 1
+    line = lines[place] if 0 <= place < len(lines) else None
+    return to_row(scene, line.id) if isinstance(line, Row) else scene
 
 
 def _tab_at(column: int) -> PaneName:

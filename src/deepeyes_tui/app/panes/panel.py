@@ -6,8 +6,9 @@ from itertools import groupby
 
 from rich.cells import cell_len
 
-from deepeyes_tui.app.panel import Panel
-from deepeyes_tui.app.panel_rows import Row, frozen_text, row_here, rows
+from deepeyes_tui.app.panel import Panel, Row
+from deepeyes_tui.app.panel_layer import frozen_text
+from deepeyes_tui.app.panel_rows import row_here, rows
 from deepeyes_tui.app.panes.base import window, wrapped, write
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
@@ -32,14 +33,8 @@ def draw_panel(scene: Scene, width: int, height: int) -> Canvas:
     if panel is None:
         return canvas
     _head(canvas, scene, panel)
-    here = row_here(scene)
-    room = height - 2 - DETAIL
-    lines = panel_lines(scene, apart=True)
-    if len(lines) > room:
-        lines = panel_lines(scene, apart=False)
-    place = next((i for i, line in enumerate(lines) if line is not None and line == here), 0)
-    for row, index in enumerate(window(place, len(lines), room), 1):
-        line = lines[index]
+    here, lines = row_here(scene), seen_lines(scene, height)
+    for row, line in enumerate(lines, 1):
         if isinstance(line, Row):
             _row(canvas, row, line, line == here, scene.ascii)
         else:
@@ -47,6 +42,16 @@ def draw_panel(scene: Scene, width: int, height: int) -> Canvas:
     if here is not None:
         _detail(canvas, scene, panel, here, min(height - DETAIL, len(lines) + 2))
     return canvas
+
+
+def seen_lines(scene: Scene, height: int) -> list[Line]:
+    """Return the lines below the title that are seen in `height` rows."""
+    here, room = row_here(scene), height - 2 - DETAIL
+    lines = panel_lines(scene, apart=True)
+    if len(lines) > room:
+        lines = panel_lines(scene, apart=False)
+    place = next((i for i, line in enumerate(lines) if line == here), 0)
+    return [lines[index] for index in window(place, len(lines), room)]
 
 
 def panel_lines(scene: Scene, apart: bool) -> list[Line]:

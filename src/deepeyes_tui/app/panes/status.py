@@ -14,7 +14,7 @@ from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.proposals import Proposal
 from deepeyes_tui.app.scene import Asking, Question, Scene
 
-ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up", Asking.VALUE: "propose it"}
+ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up", Asking.VALUE: "take it"}
 LAST = ("? help", "q leave")
 
 
