@@ -54,10 +54,9 @@ class Sources:
 
 
 class Asker:
-    """Asks one network. Made by `asking`, which puts everything back."""
+    """Asks one network. Made by `asking`, which hushes it and puts everything back."""
 
     def __init__(self, model: nn.Module) -> None:
-        names = Names(model)
         self._trained = [module.training for module in model.modules()]
         self._model = model
         self._chances = torch.Generator().manual_seed(_SEED)
@@ -70,25 +69,23 @@ class Asker:
         self._outputs: dict[bool, list[Tensor]] = {}
         self._leaves: list[Mapping[str, Tensor]] = []
         self._inputs: list[list[Tensor]] = []
-        self.atoms = atoms_of(model, names)
+        self.atoms = atoms_of(model, Names(model))
         self.spaces: dict[str, Space] = {space.key: space for atom in self.atoms for space in atom.spaces()}
-        self._names = names
-        self.own = OwnTensors(model, self.atoms, names, self._chances)
+        self.own = OwnTensors()
 
     def meet(self, sample: Sample) -> None:
         """Run the network for the first time, in training too where that calls other layers."""
         for atom in self.atoms:
             self._memory.forwards[atom.path] = atom.module.forward
             atom.module.__dict__["forward"] = _stand_in(self, atom)
+        self.own.take(self._model, self.atoms, self._chances)
         try:
             self._first(sample.few(_ROWS), sample)
         except Exception as error:  # the user's code may raise anything
             raise SurgeryError(f"the network does not run on the sample: {first_line(error)}") from error
         self.trains_differently = self._trains_differently()
         self.own.give_back()
-        self.own = OwnTensors(
-            self._model, [one for one in self.atoms if one.path in self.called], self._names, self._chances
-        )
+        self.own.take(self._model, [atom for atom in self.atoms if atom.path in self.called], self._chances)
         for mode in [False, True] if self.trains_differently else [False]:
             self._ask_clean(mode)
 
@@ -209,8 +206,8 @@ def _stand_in(asker: Asker, atom: Atom) -> Any:
 def asking(model: nn.Module, sample: Any) -> Iterator[Asker]:
     """Yield an Asker of `model`, which is afterwards as before. Raises SurgeryError where the network does not run."""
     core = unwrapped(model)
+    asker = Asker(core)
     with hushed(core):
-        asker = Asker(core)
         try:
             asker.meet(Sample.of(sample))
             yield asker

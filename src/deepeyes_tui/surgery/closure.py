@@ -40,14 +40,17 @@ class Coupling:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A coupling, the sample on which the network runs (its first rows, where they do), and whether `training` calls
-    layers that evaluation does not. `layer` is the layer's first path.
+    """A coupling of `filters` of the layer whose first path is `layer`.
+
+    `sample` is what the network runs on: the first rows, where they do; `asked` the fewer that it was asked with.
+    `training` says whether training calls layers that evaluation does not.
     """
 
     coupling: Coupling
     layer: str
     filters: tuple[int, ...]
     sample: Sample
+    asked: Sample
     training: bool
 
 
@@ -68,7 +71,7 @@ def ask_coupling(model: nn.Module, layer: str, filters: Any, sample: Any, *, who
         closure = Closure(asker, space, layer, whole)
         closure.close(units)
         rows = asker.sample if asker.needs_all_rows else Sample.of(sample).few()
-        return Asked(closure.coupling(), space.path, chosen, rows, asker.trains_differently)
+        return Asked(closure.coupling(), space.path, chosen, rows, asker.sample, asker.trains_differently)
 
 
 class Closure:

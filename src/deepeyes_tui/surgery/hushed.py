@@ -6,7 +6,7 @@ import random
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ def hushed(model: nn.Module) -> Iterator[None]:
             stack.enter_context(context(model))
         for restoring in (_no_global_hooks, _random_state, _fastpath_off):
             stack.enter_context(restoring())
-        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(_eager())
         for module in model.modules():
             _hush(module)
         yield
@@ -100,6 +100,12 @@ def _random_state() -> Iterator[None]:
         random.setstate(python)
         if numpy is not None:
             sys.modules["numpy"].random.set_state(numpy)
+
+
+def _eager() -> AbstractContextManager[Any]:
+    """Nothing is compiled. Before torch 2.6 there is no such switch: what is compiled then runs so."""
+    stance = getattr(torch.compiler, "set_stance", None)
+    return nullcontext() if stance is None else stance("force_eager")  # type: ignore[no-any-return]
 
 
 def same_chances() -> None:

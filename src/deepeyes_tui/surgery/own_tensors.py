@@ -31,21 +31,26 @@ class OwnTensors:
     keep their values, which may be masks or indices.
     """
 
-    def __init__(self, model: nn.Module, atoms: list[Atom], names: Names, chances: torch.Generator) -> None:
-        known = {id(part) for atom in atoms for part in atom.module.modules()}
+    def __init__(self) -> None:
+        self._held: list[_Held] = []
+        self._originals: list[tuple[_Places, str, Tensor | None]] = []
+
+    def take(self, model: nn.Module, known: list[Atom], chances: torch.Generator) -> None:
+        """Find the tensors, those of `known` layers too: these are lent as they are."""
+        names = Names(model)
+        layers = (part for atom in known for part in atom.module.modules())
+        inside = {id(tensor) for module in layers for _, _, tensor in _tensors(module)}
         held: dict[int, _Held] = {}
         for module in model.modules():
             for places, name, tensor in _tensors(module):
                 if id(tensor) not in held:
-                    own = id(module) not in known
+                    own = id(tensor) not in inside
                     random = own and isinstance(tensor, nn.Parameter)
                     base = positive(tensor, chances) if random else tensor.detach()
                     held[id(tensor)] = _Held([], base, names.of(tensor), own)
                 held[id(tensor)].places.append((places, name))
         self._held = list(held.values())
         self._originals = [(places, name, places[name]) for one in self._held for places, name in one.places]
-        self.paths = [one.path for one in self._held if one.own and one.path]
-        self.bases = {one.path: one.base for one in self._held if one.own and one.path}
 
     def lend(self, change: Callable[[str, Tensor], Tensor] | None = None) -> None:
         """Lend values without gradients, those of own tensors as `change(path, value)` makes them."""
