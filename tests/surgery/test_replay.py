@@ -14,6 +14,7 @@ from deepeyes_tui.link.journal import JOURNAL, Entry, append
 from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.growth import plan_growth
+from deepeyes_tui.surgery.plan import Kind, Plan, Replacement
 from deepeyes_tui.surgery.removal import plan_removal
 from deepeyes_tui.surgery.replay import replay
 
@@ -123,6 +124,45 @@ def test_an_empty_journal_changes_nothing():
     fresh = Net()
     assert replay(fresh, []) == []
     assert shapes(fresh) == shapes(Net())
+
+
+def with_a_new_layer():
+    """Return plans that put a layer behind another, cut the filters of both, and take the other one out."""
+    model = Net()
+    behind = [{"kind": "Linear", "features": 12}, {"kind": "ReLU"}]
+    added = Plan(
+        Kind.ADD_LAYER,
+        "fc1",
+        replacement=Replacement("fc1", "followed", {"like": "fc1", "behind": behind}),
+        exact=False,
+    )
+    apply(added, model, inexact=True)
+    plans = [added]
+    for layer in ("fc1.0", "fc1.1"):
+        plans.append(plan_removal(model, layer, [2, 7], SAMPLE))
+        apply(plans[-1], model)
+    return model, plans
+
+
+def test_layers_that_were_added():
+    model, plans = with_a_new_layer()
+    fresh = Net()
+    replay(fresh, [entry(number, [plan]) for number, plan in enumerate(plans)])
+    fresh.load_state_dict(model.state_dict(), strict=True)
+    assert torch.equal(fresh.eval()(SAMPLE), model.eval()(SAMPLE))
+
+
+def test_layers_that_were_added_go_again_where_a_later_plan_does_not_fit():
+    fresh, plans = Net(), with_a_new_layer()[1]
+    before = copy.deepcopy(fresh.state_dict())
+    first = fresh.fc1
+    with pytest.raises(SurgeryError, match="another model"):
+        replay(fresh, [*plans, plans[-1]])
+    assert fresh.fc1 is first
+    assert list(fresh.state_dict()) == list(before)
+    assert all(torch.equal(one, before[name]) for name, one in fresh.state_dict().items())
+    with pytest.raises(SurgeryError, match="fc1"):
+        replay(nn.Linear(3, 3), plans)
 
 
 def broken(change):

@@ -119,9 +119,9 @@ def frozen_layers(model: nn.Module) -> dict[str, tuple[int, ...]]:
 
 def find_module(model: nn.Module, layer: str) -> nn.Module:
     """Return the module at a path; a model that is one layer goes by its class's name. Raises SurgeryError."""
-    for name, module in model.named_modules(remove_duplicate=False):
-        if layer and name == layer:
-            return module
+    modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
+    if layer and layer in modules:
+        return modules[layer]
     if layer == type(model).__name__:
         return model
     raise SurgeryError(f"there is no layer {layer!r}")
