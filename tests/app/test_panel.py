@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepeyes_tui.app.bindings import applicable
 from deepeyes_tui.app.panel import MOST_NEW, Panel
 from deepeyes_tui.app.panel_moves import PANEL_MOVES, begin_typing, entered
 from deepeyes_tui.app.panel_rows import row_here, rows
@@ -265,6 +266,12 @@ def test_before_there_are_layers_it_has_no_part_for_one():
 def test_what_is_frozen_elsewhere_is_told():
     text = as_text(shown(replace(ADAMW, frozen={"conv2": (), "fc1": (3, 4, 5)})), 80, 24)
     assert "frozen by now: conv2; fc1 3-5" in text
+
+
+def test_no_key_means_two_things_in_the_panel():
+    keys = [key for binding in applicable(shown().context) for key in binding.keys]
+    assert len(keys) == len(set(keys))
+    assert {"enter", "E", "5", "h", "escape", "[", "P"} <= set(keys)
 
 
 def test_help_lists_the_panels_keys():

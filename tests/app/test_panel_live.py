@@ -211,6 +211,32 @@ async def test_a_new_structure_is_asked_for(run, tmp_path):
         assert "Conv2d, 17 filters" in screen(app)
 
 
+async def test_a_question_about_the_network_before_is_dropped(run, tmp_path):
+    given = source()
+    app = viewer(given, folder=tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "E")
+        app.scene = app.scene.with_desk(panel=replace(app.scene.desk.panel, row="freeze"))
+        await press(pilot, "enter")
+        assert app.scene.desk.question is not None
+        given.tell(replace(snapshot(), generation=2))
+        app.tick()
+        await quiet(pilot)
+        assert "the model has changed" in rows(app)[-1]
+        await press(pilot, "y")
+        assert run.acts() == []
+
+
+async def test_help_over_the_panel_scrolls_and_goes_back_to_it(run, tmp_path):
+    app = viewer(folder=tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "E", "question_mark")
+        assert "Keys that work in the panel" in screen(app)
+        await press(pilot, "j", "escape")
+        assert app.scene.desk.panel.row == "lr"
+        assert "Edit the training" in screen(app)
+
+
 async def test_a_run_without_control_shows_its_values_and_refuses_the_rest(tmp_path):
     # Its server refuses at once what is not for looking; that is said in its own sentence.
     with SteeredRun(tmp_path / "control", allowed=False) as run:

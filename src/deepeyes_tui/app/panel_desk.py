@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deepeyes_tui.app import steering
 from deepeyes_tui.app.panel import SENDER, Does, Panel
 from deepeyes_tui.app.panel_moves import PANEL_MOVES, begin_typing, changed, closed
-from deepeyes_tui.app.panel_rows import asking, row_here
+from deepeyes_tui.app.panel_rows import SEND, asking, row_here
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.quantities import NAMES
 from deepeyes_tui.app.surgery import open_preview
@@ -77,10 +77,15 @@ async def _ask(viewer: Viewer) -> None:
 
 
 def look(viewer: Viewer) -> None:
-    """Ask again when the network is another than it was."""
+    """Ask again when the network is another than it was; what was about to be agreed to meant the one before."""
     panel, snapshot = viewer.scene.desk.panel, viewer.scene.snapshot
-    if panel is not None and snapshot is not None and panel.generation != snapshot.generation:
-        ask(viewer)
+    if panel is None or snapshot is None or panel.generation == snapshot.generation:
+        return
+    question = viewer.scene.desk.question
+    if question is not None and question.id == SEND:
+        viewer.scene = viewer.scene.with_desk(question=None)
+        viewer.say("the model has changed since this was asked: nothing was sent", error=True)
+    ask(viewer)
 
 
 def answered(viewer: Viewer, command: Command, ok: bool) -> None:

@@ -34,7 +34,12 @@ def draw_help(scene: Scene, width: int, height: int) -> Canvas:
     """Draw the keys, in two columns where there is room, from the line that was scrolled to."""
     canvas, lines = Canvas(width, height), help_lines(scene)
     canvas.text(0, 0, ("=" if scene.ascii else "━") * width, Ink.ACCENT)
-    write(canvas, 0, 1, [(f" Keys that work in {scene.desk.focus} ", Ink.ACCENT, Look.BOLD)])
+    write(
+        canvas,
+        0,
+        1,
+        [(f" Keys that work in {'the panel' if scene.desk.panel else scene.desk.focus} ", Ink.ACCENT, Look.BOLD)],
+    )
     room = height - 2
     if width >= COLUMN_FROM and len(lines) > room:
         half = _break(lines)
