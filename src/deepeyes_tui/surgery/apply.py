@@ -16,7 +16,7 @@ from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.groups import follow_model
 from deepeyes_tui.surgery.guard import check_can_cut, optimizers
 from deepeyes_tui.surgery.memory import ModelMemory, remember
-from deepeyes_tui.surgery.optimizer_state import StateMemory, change_state, check_state
+from deepeyes_tui.surgery.optimizer_state import StateMemory, change_state, check_state, refill
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.quiet import output_of
 from deepeyes_tui.surgery.rehearsal import masked_output, readable_errors, rehearse
@@ -106,17 +106,12 @@ def _change(plan: Plan, model: nn.Module, trainers: Sequence[Optimizer], back: E
 
 
 def _change_states(edit: Edit, trainers: Sequence[Optimizer], back: ExitStack) -> list[StateMemory]:
-    found = [one.state[edit.tensor] for one in trainers if edit.parts and edit.tensor in one.state]
-    states = [state for state in found if state]
-    for state in states:
-        check_state(edit.name, edit.before, state)
-        back.callback(_refill, state, dict(state))
-    return [change_state(state, edit.before, edit.after, edit.parts) for state in states]
-
-
-def _refill(state: dict[str, Any], entries: dict[str, Any]) -> None:
-    state.clear()
-    state.update(entries)
+    memories = [StateMemory(one, edit.tensor) for one in trainers if edit.parts]
+    for memory in memories:
+        check_state(edit.name, edit.before.shape, memory.state)
+        back.callback(refill, memory.state, dict(memory.state))
+        change_state(memory, edit.before, edit.after, edit.parts)
+    return memories
 
 
 def _notes(memories: Sequence[ModelMemory]) -> list[str]:

@@ -109,10 +109,10 @@ def magnitude_values(memory: TensorMemory, direction: TensorMemory, then: Tensor
 
 
 def _shares(edit: Edit) -> list[Share]:
-    stages = zip(edit.parts, edit.stages, (*edit.stages[1:], edit.after), strict=True)
+    stages = (*edit.stages, edit.after)
     return [
-        _share(part, before, grown)
-        for part, before, grown in stages
+        _share(part, stages[number], stages[number + 1])
+        for number, part in enumerate(edit.parts)
         if isinstance(part, Insertion) and part.fill is Fill.SHARED
     ]
 

@@ -32,11 +32,18 @@ _FACTORED = "row_var"
 
 @dataclass(slots=True)
 class StateMemory:
-    """What brings the state of one parameter back. `whole`: all of it, where it had to be reset."""
+    """What brings back what one optimizer keeps for one parameter. `whole`: all of it, where it had to be reset."""
 
-    state: dict[str, Any]
+    optimizer: Optimizer
+    tensor: Tensor
     slices: dict[str, list[Tensor | None]] = field(default_factory=dict)
     whole: dict[str, Any] | None = None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the optimizer keeps by now; nothing is made where it keeps nothing."""
+        kept: dict[str, Any] = self.optimizer.state.get(self.tensor, {})
+        return kept
 
 
 def trust_optimizer(cls: type[Optimizer]) -> None:
@@ -62,24 +69,23 @@ def check_optimizer(optimizer: Optimizer) -> None:
         )
 
 
-def check_state(name: str, tensor: Tensor, state: dict[str, Any]) -> None:
+def check_state(name: str, shape: torch.Size, state: dict[str, Any]) -> None:
     """Raise SurgeryError for a state that holds what can neither be cut nor kept."""
     for key, value in state.items():
-        if not (_is_factored(state) or _follows(value, tensor.shape) or _is_scalar(value)):
+        if not (_is_factored(state) or _follows(value, shape) or _is_scalar(value)):
             raise SurgeryError(f"the optimizer keeps a {key} for {name} that surgery does not know how to cut")
 
 
-def change_state(state: dict[str, Any], before: Tensor, after: Tensor, parts: Sequence[Part]) -> StateMemory:
+def change_state(memory: StateMemory, before: Tensor, after: Tensor, parts: Sequence[Part]) -> None:
     """Cut and fill the state of a parameter in place as its values went from `before` to `after`."""
-    memory = StateMemory(state)
+    state = memory.state
     if _is_factored(state):
         memory.whole = dict(state)
         state.clear()
-        return memory
+        return
     for key, value in _following(state, before.shape):
         memory.slices[key] = removed(value, parts)
         state[key] = _with_weights(key, forth(value, parts, _fresh(key, parts)), after, parts)
-    return memory
 
 
 def restore_state(memory: StateMemory, now: Tensor, then: Tensor, parts: Sequence[Part]) -> None:
@@ -89,14 +95,18 @@ def restore_state(memory: StateMemory, now: Tensor, then: Tensor, parts: Sequenc
     """
     state = memory.state
     if memory.whole is not None or _is_factored(state):
-        whole = {} if state else dict(memory.whole or {})
-        state.clear()
-        state.update(whole)
+        refill(state, {} if state else dict(memory.whole or {}))
         return
     for key, value in _following(state, now.shape):
         kept = memory.slices.get(key)
         returned = back(value, parts, _kept(kept) if kept else _fresh(key, parts))
         state[key] = returned if kept else _with_weights(key, returned, then, parts)
+
+
+def refill(state: dict[str, Any], entries: dict[str, Any]) -> None:
+    """Let a state hold `entries` and nothing else."""
+    state.clear()
+    state.update(entries)
 
 
 def _following(state: dict[str, Any], shape: torch.Size) -> list[tuple[str, Tensor]]:

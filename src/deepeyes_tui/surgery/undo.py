@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from deepeyes_tui.surgery.carrying import check_attributes, put, settle
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.memory import ModelMemory, TensorMemory, magnitude_values
-from deepeyes_tui.surgery.optimizer_state import restore_state
+from deepeyes_tui.surgery.optimizer_state import refill, restore_state
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.rescaling import derive_weights
 from deepeyes_tui.surgery.turns import one_at_a_time
@@ -96,10 +96,5 @@ def _put_back(one: TensorMemory, values: Tensor, back: ExitStack) -> None:
     back.callback(put, one.tensor, now, one.tensor.grad)
     put(one.tensor, values, gradient)
     for state in one.states:
-        back.callback(_refill, state.state, dict(state.state))
+        back.callback(refill, state.state, dict(state.state))
         restore_state(state, now, values, one.parts)
-
-
-def _refill(state: dict[str, Any], entries: dict[str, Any]) -> None:
-    state.clear()
-    state.update(entries)
