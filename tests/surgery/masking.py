@@ -56,6 +56,21 @@ def reads_masked(masked: nn.Module, plan: Plan) -> nn.Module:
     return masked
 
 
+def writes_masked(masked: nn.Module, plan: Plan) -> nn.Module:
+    """Return the model, changed so that nobody writes the channels: what makes and passes them is zero there.
+
+    Equal to a model in which nobody reads them as long as all that follows takes zero to zero.
+    """
+    without_weight_norm(masked)
+    tensors = {**dict(masked.named_parameters()), **dict(masked.named_buffers())}
+    for cut in plan.cuts:
+        if cut.role is not Role.READS and not cut.tensor.endswith(("running_mean", "running_var")):
+            with torch.no_grad():
+                tensors[plain_name(cut.tensor)].index_fill_(cut.axis, torch.tensor(cut.indices), 0)
+    narrow_norms(masked, plan)
+    return masked
+
+
 def silenced(silent: nn.Module, case: Case) -> nn.Module:
     """Return the model, its modules that the case names by hand made to say nothing for the filters."""
     for path, channels in case.silent.items():
