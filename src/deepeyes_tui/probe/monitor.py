@@ -14,6 +14,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 from torch.utils.hooks import RemovableHandle
 
 from deepeyes_tui.link.errors import RunError
@@ -142,6 +143,7 @@ def watch(
     log_freq: int = 1,
     *,
     optimizer: Optimizer | None = None,
+    loader: DataLoader[Any] | None = None,
     labels: Sequence[str] | None = None,
     name: str | None = None,
     layers: Sequence[str] | None = None,
@@ -156,8 +158,9 @@ def watch(
     calls; `log` is accepted and ignored, activations are what is watched; `log_freq` is the least number of steps
     between two observed ones.
 
-    optimizer: shows its learning rate. labels: names of the classes. name: of the run; taken ones get a number, and
-    under `deepeyes run` the launcher's name stands.
+    optimizer: its learning rate is shown, its hyper-parameters can be set, its state is cut along with the model.
+    loader: its batch size can be set; looked for where it is not given. labels: names of the classes. name: of the
+    run; taken ones get a number, and under `deepeyes run` the launcher's name stands.
     layers: globs over module paths, default all convolutions and linear layers. budget: the monitor's cost as a share
     of step time, in (0, 1]. control: "on", or "off" to refuse all commands but those that steer
     the monitor alone (focus, status). seed: of the monitor's own random draws. enabled: False makes it do nothing.
@@ -175,6 +178,7 @@ def watch(
         every=log_freq,
         seed=seed,
         control=control == "on",
+        loader=loader,
     )
     monitor = Monitor(_start(model, optimizer, name, border, settings), border)
     if criterion is not None:

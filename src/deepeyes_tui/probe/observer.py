@@ -110,6 +110,14 @@ class Observer:
         else:
             self._peaks.pop(number, None)
 
+    def know_peaks(self, peaks: Sequence[float]) -> None:
+        """Start with the largest activations `(L,)` that are known of the layers already, 0 for those that are new."""
+        self._peaks = {
+            number: torch.tensor(peak, dtype=torch.float32, device=next(layer.module.parameters()).device)
+            for number, (layer, peak) in enumerate(zip(self._layers, peaks, strict=True))
+            if peak > 0
+        }
+
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take note of a pass that begins, and hold its inputs where it is observed."""
         if not self._counts():

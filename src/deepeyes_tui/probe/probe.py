@@ -12,13 +12,17 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 
 from deepeyes_tui.link.control import ControlServer
+from deepeyes_tui.link.journal import JOURNAL
 from deepeyes_tui.link.keeping import INSTANCES
+from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.snapshot import RunState, Status
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.budget import Budget
+from deepeyes_tui.probe.diary import Diary
 from deepeyes_tui.probe.discovery import OutputPoint, discover
 from deepeyes_tui.probe.gathering import Gatherer
 from deepeyes_tui.probe.gpu import GpuUse, GpuWatch
@@ -26,11 +30,15 @@ from deepeyes_tui.probe.instances import Sampler
 from deepeyes_tui.probe.layers import find_layers, unwrap
 from deepeyes_tui.probe.observer import Observer, PendingObservation
 from deepeyes_tui.probe.publishing import Publisher, StepRate, describe
+from deepeyes_tui.probe.renumbering import Renumbering, origins
+from deepeyes_tui.probe.retuning import Retuner
 from deepeyes_tui.probe.rings import Rings
 from deepeyes_tui.probe.scalars import Scalars, batch_accuracy, curve_name
 from deepeyes_tui.probe.statistics.table import StatisticsTable
-from deepeyes_tui.probe.steering import Steering
+from deepeyes_tui.probe.steering import Answer, Handler, Steering
+from deepeyes_tui.probe.surgeon import Surgeon
 from deepeyes_tui.probe.taps import EntryTap
+from deepeyes_tui.surgery.sample import Sample
 
 ACCURACY_EVERY = 0.1
 """Seconds between two batches whose accuracy is worked out."""
@@ -48,6 +56,7 @@ class ProbeSettings:
     every: int = 1
     seed: int = 0
     control: bool = True
+    loader: DataLoader[Any] | None = None
 
 
 class Probe:
@@ -63,7 +72,8 @@ class Probe:
         self._device = next((p.device for p in self._root.parameters()), torch.device("cpu"))
         self._table = StatisticsTable([layer.filters for layer in self._layers])
         self._gatherer, self._rings = Gatherer(self._layers, settings.seed), Rings(run.live / INSTANCES)
-        self._observer = Observer(self._root, self._layers, border, Sampler(settings.seed), self._gatherer)
+        self._points = {layer.name: OutputPoint(layer.name) for layer in self._layers}
+        self._observer = self._new_observer()
         self._budget, self._scalars, self._rate = Budget(settings.budget), Scalars(), StepRate()
         self._pending: deque[PendingObservation] = deque()
         self._notices: dict[str, str] = {}
@@ -73,12 +83,15 @@ class Probe:
         self._started_at = time.time()
         self._gpu = GpuWatch(self._device) if self._device.type == "cuda" else None
         self._publisher = Publisher(run.board, run.name, settings.labels, settings.budget)
-        self._publisher.open(describe(self._layers, [OutputPoint(layer.name) for layer in self._layers]))
-        server = ControlServer(run.control, allowed=settings.control)
-        self._server = server
-        self.steering = Steering(server, run.name, self.reset_maximum, self.focus, self._steered)
+        self._publisher.open(describe(self._layers, list(self._points.values())))
+        self._server = ControlServer(run.control, allowed=settings.control)
+        diary = Diary(run.folder / JOURNAL)
+        self._surgeon = Surgeon(model, optimizer, run.folder, diary, self._reshape)
+        self._retuner = Retuner(self._root, settings.loader, diary, self._surgeon)
+        self.steering = Steering(self._server, run.name, border, self._steered, self._handlers())
         self._note_layers(model)
         self._entry = self._root.register_forward_pre_hook(EntryTap(self._enter), with_kwargs=True)
+        self._first = model.register_forward_pre_hook(EntryTap(self._keep_sample), with_kwargs=True)
         self._publish()
         self._last = perf_counter()
 
@@ -136,6 +149,7 @@ class Probe:
     def close(self, state: RunState) -> None:
         """Take everything off the model and publish for the last time; the last picture stays in the run's folder."""
         self._entry.remove()
+        self._first.remove()
         self._observer.remove()
         self.state = state
         self._scalars.move(wait=True)
@@ -153,25 +167,79 @@ class Probe:
             raise ValueError(f"there is no layer {layer!r}")
         return None if layer is None else names.index(layer)
 
+    def _handlers(self) -> dict[str, Handler]:
+        own: dict[str, Handler] = {Action.RESET: self._carry_out_reset, Action.FOCUS: self._carry_out_focus}
+        return {**own, **self._surgeon.handlers(), **self._retuner.handlers()}
+
+    def _carry_out_reset(self, command: Command, step: int) -> Answer:
+        layer = _layer_of(command)
+        self.reset_maximum(layer)
+        return Answer(f"maximum of {layer or 'every layer'} reset")
+
+    def _carry_out_focus(self, command: Command, step: int) -> Answer:
+        layer = _layer_of(command)
+        self.focus(layer)
+        return Answer("no layer is in focus" if layer is None else f"{layer} is in focus")
+
+    def _keep_sample(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep a batch of the first pass that has one: surgery asks the model with it."""
+        if not _is_empty(args, kwargs):
+            self._first.remove()
+            self._border.call(self._surgeon.keep_sample, Sample(args, kwargs))
+
     def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """On the first pass of anything, find out what only a pass can tell, and tap the layers."""
-        if any(isinstance(value, torch.Tensor) and value.numel() == 0 for value in (*args, *kwargs.values())):
+        if _is_empty(args, kwargs):
             return
         self._entry.remove()
         self._border.call(self._discover, args, kwargs)
 
     def _discover(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         started = perf_counter()
+        self._find_points(args, kwargs)
+        self._tap(args, kwargs)
+        self._last += perf_counter() - started
+
+    def _find_points(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         found = discover(self._root, self._layers, args, kwargs)
-        points = [found.points[layer.name] for layer in self._layers]
+        self._points = {layer.name: found.points[layer.name] for layer in self._layers}
+        self._notices.pop("discovery", None)
         if found.notice:
             self._notices["discovery"] = found.notice
+
+    def _tap(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        points = [self._points[layer.name] for layer in self._layers]
         self._observer.install(points)
         self._publisher.open(describe(self._layers, points))
         self._observer.observing = self._observer.keeps_output = True
-        self._open_rings(points, args, kwargs)
+        self._open_rings(points, args, dict(kwargs))
         self._publish()
-        self._last += perf_counter() - started
+
+    def _reshape(self, change: Renumbering, rebuilt: bool) -> None:
+        """Watch the model in its new shape; what is known of its layers and filters goes with them."""
+        self._take_in(wait=True)
+        before, table, focus = self._layers, self._table, self._focus_name()
+        self._observer.remove()
+        self._layers = find_layers(self._root, self._settings.layers)
+        self._table = StatisticsTable([layer.filters for layer in self._layers])
+        self._table.carry(table, origins(before, self._layers, change))
+        self._gatherer = Gatherer(self._layers, self._settings.seed)
+        self._observer = self._new_observer()
+        sample = self._surgeon.sample or Sample()
+        if rebuilt or any(layer.name not in self._points for layer in self._layers):
+            self._find_points(sample.args, sample.kwargs)
+        self._rings.focus(None)
+        self._tap(sample.args, sample.kwargs)
+        self._observer.know_peaks(self._table.largest())
+        self._rate.restart()
+        self.focus(focus if any(layer.name == focus for layer in self._layers) else None)
+
+    def _focus_name(self) -> str | None:
+        number = self._gatherer.focus
+        return None if number is None else self._layers[number].name
+
+    def _new_observer(self) -> Observer:
+        return Observer(self._root, self._layers, self._border, Sampler(self._settings.seed), self._gatherer)
 
     def _open_rings(self, points: Sequence[OutputPoint], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._gatherer.install(points, self._publisher.generation)
@@ -204,7 +272,7 @@ class Probe:
             self._budget.spend(pending.device_seconds())
 
     def _steered(self) -> None:
-        self.state = RunState.PAUSED if self.steering.paused else RunState.TRAINING
+        self.state = RunState.PAUSED if self.steering.waiting else RunState.TRAINING
         self._rate.restart()
         self._publish()
 
@@ -253,3 +321,15 @@ class Probe:
             self._notices["layers"] = f"the model has no convolution or linear layer{which}: only curves are shown"
         if self._root is not model and hasattr(model, "_orig_mod"):
             self._notices["compiled"] = "the model is compiled: its layers cannot be seen yet, only curves are shown"
+
+
+def _is_empty(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a pass is no more than a try: over a batch of nothing."""
+    return any(isinstance(value, torch.Tensor) and value.numel() == 0 for value in (*args, *kwargs.values()))
+
+
+def _layer_of(command: Command) -> str | None:
+    layer = command.arguments.get("layer")
+    if layer is not None and not isinstance(layer, str):
+        raise ValueError(f"{command.action} takes the name of a layer")
+    return layer

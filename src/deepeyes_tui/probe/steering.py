@@ -5,66 +5,95 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
 
-from deepeyes_tui.link.control import ControlServer
-from deepeyes_tui.link.messages import Action, Command, Outcome
-from deepeyes_tui.probe.border import say
+from deepeyes_tui.link.control import ControlServer, Request
+from deepeyes_tui.link.messages import JSON, Action, Command, Outcome
+from deepeyes_tui.probe.border import Border, say
 
 LISTEN_EVERY = 0.5
 """Seconds between two looks at the queue while paused; a command wakes the wait at once."""
+LONGEST_HOLD = 600.0
+"""Seconds for which the training can be held at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command came to, in a sentence, and what it asked for."""
+
+    message: str
+    details: Mapping[str, JSON] = field(default_factory=dict)
+
+
+Handler = Callable[[Command, int], Answer]
+"""Carries out a command at a step. Raises ValueError with the reason for which it is refused."""
 
 
 @dataclass(slots=True)
 class Steering:
-    """`reset` and `focus` take a layer's name or None; `changed` is called when the state is another; `name` is the
-    run's.
-    """
+    """`name` is the run's; `changed` is called when the state is another; `handlers` do what is not about waiting."""
 
     server: ControlServer
     name: str
-    reset: Callable[[str | None], None]
-    focus: Callable[[str | None], None]
+    border: Border
     changed: Callable[[], None]
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
     paused: bool = False
     stopping: bool = False
     loop_asks: bool = False
+    _held_until: float = 0.0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the training is to wait."""
+        return (self.paused or self._held_until > monotonic()) and not self.stopping
 
     def act(self, step: int) -> None:
-        """Carry out what is waiting; while paused, stay."""
+        """Carry out what is there; while the training is to wait, stay."""
         self._drain(step)
-        while self.paused and not self.stopping:
-            self.server.wait(LISTEN_EVERY)
+        if not self.waiting:
+            return
+        while self.waiting:
+            rest = self._held_until - monotonic()
+            self.server.wait(min(LISTEN_EVERY, rest) if rest > 0 else LISTEN_EVERY)
             self._drain(step)
+        self.changed()
 
     def _drain(self, step: int) -> None:
         for request in self.server.pending():
-            interrupt = False
-            try:
-                message, interrupt = self._carry_out(request.command, step)
-                outcome = Outcome(request.command.id, True, message, step)
-            except ValueError as refusal:
-                outcome = Outcome(request.command.id, False, str(refusal), step)
-            self.server.answer(request, outcome)
-            if interrupt:
-                _interrupt()
+            if request.command.action == Action.STOP:
+                self._stop(request, step)
+            else:
+                self.server.answer(request, self._outcome(request.command, step))
 
-    def _carry_out(self, command: Command, step: int) -> tuple[str, bool]:
-        match command.action:
-            case Action.PAUSE:
-                return self._pause(command.sender, step), False
-            case Action.RESUME:
-                return self._resume(step), False
-            case Action.STOP:
-                return self._stop(step)
-            case Action.RESET:
-                return self._reset(command.arguments.get("layer")), False
-            case Action.FOCUS:
-                return self._focus(command.arguments.get("layer")), False
-            case Action.STATUS:
-                return f"{'paused' if self.paused else 'training'} at step {step}", False
-        raise ValueError(f"this run does not know the action {command.action!r}")
+    def _outcome(self, command: Command, step: int) -> Outcome:
+        answer = self.border.call(self._carry_out, command, step)
+        if isinstance(answer, str):
+            return Outcome(command.id, False, answer, step)
+        if answer is None:
+            return Outcome(command.id, False, f"the monitor failed at it: {self.border.last_error}", step)
+        return Outcome(command.id, True, answer.message, step, answer.details)
+
+    def _carry_out(self, command: Command, step: int) -> Answer | str:
+        """Return the answer, or why the command is refused."""
+        try:
+            match command.action:
+                case Action.PAUSE:
+                    return Answer(self._pause(command.sender, step))
+                case Action.RESUME:
+                    return Answer(self._resume(step))
+                case Action.HOLD:
+                    return Answer(self._hold(command.arguments.get("seconds"), step))
+                case Action.STATUS:
+                    return Answer(f"{'paused' if self.paused else 'training'} at step {step}")
+            handler = self.handlers.get(command.action)
+            if handler is None:
+                return f"this run does not know the action {command.action!r}"
+            return handler(command, step)
+        except ValueError as refusal:
+            return str(refusal)
 
     def _pause(self, sender: str, step: int) -> str:
         if self.paused:
@@ -82,26 +111,25 @@ class Steering:
         say(f"resumed at step {step}")
         return f"resumed at step {step}"
 
-    def _stop(self, step: int) -> tuple[str, bool]:
+    def _hold(self, seconds: JSON, step: int) -> str:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_HOLD:
+            raise ValueError(f"hold takes seconds from 0 to {LONGEST_HOLD:g}")
+        self._held_until = monotonic() + seconds
+        self.changed()
+        return f"held for {seconds:g} s at step {step}" if seconds else "held no longer"
+
+    def _stop(self, request: Request, step: int) -> None:
         interrupt = self.stopping or not self.loop_asks
         if interrupt and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            raise ValueError("the script ignores interrupts: its loop has to look at monitor.stopping")
+            refusal = "the script ignores interrupts: its loop has to look at monitor.stopping"
+            self.server.answer(request, Outcome(request.command.id, False, refusal, step))
+            return
         self.stopping, self.paused = True, False
         self.changed()
         how = "interrupted as by Ctrl-C" if interrupt else "the loop ends after this step"
-        return f"stopping at step {step}: {how}", interrupt
-
-    def _reset(self, layer: object) -> str:
-        if layer is not None and not isinstance(layer, str):
-            raise ValueError("reset takes the name of a layer")
-        self.reset(layer)
-        return f"maximum of {layer or 'every layer'} reset"
-
-    def _focus(self, layer: object) -> str:
-        if layer is not None and not isinstance(layer, str):
-            raise ValueError("focus takes the name of a layer")
-        self.focus(layer)
-        return "no layer is in focus" if layer is None else f"{layer} is in focus"
+        self.server.answer(request, Outcome(request.command.id, True, f"stopping at step {step}: {how}", step))
+        if interrupt:
+            _interrupt()
 
 
 def _interrupt() -> None:

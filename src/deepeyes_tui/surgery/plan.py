@@ -146,6 +146,11 @@ class Plan:
     seed: int = 0
     sample: Sample | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def edits(self) -> tuple[Cut | Insertion, ...]:
+        """All that is cut and all that is inserted."""
+        return (*self.cuts, *self.insertions)
+
     def to_json(self) -> dict[str, Any]:
         """Return the plan as what JSON can say; the sample stays behind."""
         plain = {name: getattr(self, name) for name in self.__slots__ if name != "sample"}

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.snapshot import LEAST_WINDOW
+from deepeyes_tui.probe.statistics.origins import Origins, taken
 from deepeyes_tui.probe.statistics.spans import LayerSpans
 
 DEAD_BELOW = 1e-3
@@ -45,3 +46,11 @@ class DeadFilters:
         floor = DEAD_BELOW * self._spans.largest(reached)
         judged = self._spans.spread(self.window >= LEAST_WINDOW)
         return np.asarray((reached <= self._spans.spread(floor)) & judged)
+
+    def carry(self, before: DeadFilters, origins: Origins) -> None:
+        """Take over what is known of the filters that were there before. A layer with new filters is judged anew."""
+        self._current = taken(before._current, origins.filters, 0)
+        self._last = taken(before._last, origins.filters, 0)
+        whole = self._spans.largest(origins.filters < 0) == 0
+        self._steps = np.where(whole, taken(before._steps, origins.layers, 0), 0)
+        self._last_steps = np.where(whole, taken(before._last_steps, origins.layers, 0), 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.probe.statistics.origins import Origins, taken
 from deepeyes_tui.probe.statistics.spans import LayerSpans
 
 HALF_LIFE = 100.0
@@ -36,3 +37,8 @@ class ActivationFrequency:
     def shares(self) -> NDArray[np.float32]:
         """Return the frequency of each filter, `(F,)` in [0, 1]."""
         return np.asarray(self._active / np.maximum(self._spans.spread(self._instances), 1e-9), np.float32)
+
+    def carry(self, before: ActivationFrequency, origins: Origins) -> None:
+        """Take over what is known of the filters that were there before."""
+        self._active = taken(before._active, origins.filters, 0)
+        self._instances = taken(before._instances, origins.layers, 0)

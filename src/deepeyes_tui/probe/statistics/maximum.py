@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.probe.statistics.origins import Origins, taken
+
 REACHED_SHARE = 0.8
 """`theta`: a step on which a filter comes to this share of its maximum confirms it."""
 
@@ -25,3 +27,8 @@ class MaximumActivation:
         """Forget the maxima of some filters."""
         self.value[where] = 0
         self.reached_step[where] = -1
+
+    def carry(self, before: MaximumActivation, origins: Origins) -> None:
+        """Take over what is known of the filters that were there before."""
+        self.value = taken(before.value, origins.filters, 0)
+        self.reached_step = taken(before.reached_step, origins.filters, -1)

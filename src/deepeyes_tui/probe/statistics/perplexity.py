@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.snapshot import PERPLEXITY_BINS
+from deepeyes_tui.probe.statistics.origins import Origins, taken
 
 WINDOW = 10
 """Observed steps in a window."""
@@ -29,6 +30,10 @@ class PerplexityWindows:
         order = np.arange(self.observed - held, self.observed) % (2 * WINDOW)
         both = self._ring[order]
         return both[:-WINDOW], both[-WINDOW:]
+
+    def carry(self, before: PerplexityWindows, origins: Origins) -> None:
+        """Take over the windows of the layers that were there before."""
+        self._ring, self.observed = taken(before._ring, origins.layers, 0, axis=1), before.observed
 
 
 def shares(counts: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepeyes_tui.link.snapshot import STABILITY_HISTORY, STABLE_BELOW, STABLE_WINDOWS
+from deepeyes_tui.probe.statistics.origins import Origins, taken
 
 LEAST_COUNT = 5
 """Instances that make a bin count as used."""
@@ -65,3 +66,10 @@ class Stability:
         self._quiet_from = np.where(quiet & (self._quiet == 0), started, self._quiet_from)
         self._quiet = np.where(quiet, self._quiet + 1, 0)
         self.since = np.where(self._quiet >= STABLE_WINDOWS, self._quiet_from, -1)
+
+    def carry(self, before: Stability, origins: Origins) -> None:
+        """Take over what is known of the layers that were there before."""
+        self.history = taken(before.history, origins.layers, float("nan"))
+        self.since = taken(before.since, origins.layers, -1)
+        self._quiet = taken(before._quiet, origins.layers, 0)
+        self._quiet_from = taken(before._quiet_from, origins.layers, -1)

@@ -12,6 +12,7 @@ from deepeyes_tui.probe.observation import Observation
 from deepeyes_tui.probe.statistics.dead import DeadFilters
 from deepeyes_tui.probe.statistics.frequency import ALWAYS_ON_ABOVE, ActivationFrequency
 from deepeyes_tui.probe.statistics.maximum import MaximumActivation
+from deepeyes_tui.probe.statistics.origins import Origins, taken
 from deepeyes_tui.probe.statistics.perplexity import WINDOW, PerplexityWindows, shares
 from deepeyes_tui.probe.statistics.spans import LayerSpans
 from deepeyes_tui.probe.statistics.stability import Stability
@@ -49,10 +50,28 @@ class StatisticsTable:
         if self._perplexity.observed % WINDOW == 0 and self._perplexity.observed >= 2 * WINDOW:
             self._stability.update(*self._perplexity.windows(), self._window_started)
 
+    def carry(self, before: StatisticsTable, origins: Origins) -> None:
+        """Take over what is known of the layers and filters that were there before."""
+        self._perplexity.carry(before._perplexity, origins)
+        self._stability.carry(before._stability, origins)
+        self._maximum.carry(before._maximum, origins)
+        self._frequency.carry(before._frequency, origins)
+        self._dead.carry(before._dead, origins)
+        self._observed = taken(before._observed, origins.layers, 0)
+        self._last_step = taken(before._last_step, origins.layers, -1)
+        self._nan = taken(before._nan, origins.layers, 0)
+        self._infinite = taken(before._infinite, origins.layers, 0)
+        self._nonfinite_since = taken(before._nonfinite_since, origins.layers, -1)
+        self._window_started = before._window_started
+
     @property
     def anything_seen(self) -> bool:
         """Whether any layer has run on an observed step."""
         return bool((self._last_step >= 0).any())
+
+    def largest(self) -> list[float]:
+        """Return the largest activation of each layer, `(L,)`."""
+        return [float(one) for one in self.spans.largest(self._maximum.value)]
 
     def reset_maximum(self, layer: int | None) -> None:
         """Forget the maxima, and the frequencies measured against them, of one layer or of all."""

@@ -1,0 +1,213 @@
+"""Surgery on command, in the training thread between two steps: plan, checkpoint, cut, journal, or nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+from torch.optim import Optimizer
+
+from deepeyes_tui.link.messages import JSON, SURGERY, Action, Command
+from deepeyes_tui.probe.border import say
+from deepeyes_tui.probe.diary import Deed, Diary
+from deepeyes_tui.probe.layers import find_layers, unwrap
+from deepeyes_tui.probe.operations import Operation, operation
+from deepeyes_tui.probe.previewing import preview, sizes
+from deepeyes_tui.probe.renumbering import Renumbering, inverse, renumbering, then
+from deepeyes_tui.probe.steering import Answer, Handler
+from deepeyes_tui.surgery.apply import apply
+from deepeyes_tui.surgery.checkpoint import write_checkpoint
+from deepeyes_tui.surgery.copies import find_copies
+from deepeyes_tui.surgery.freezing import filter_freezes
+from deepeyes_tui.surgery.optimizers import find_optimizers
+from deepeyes_tui.surgery.plan import Plan
+from deepeyes_tui.surgery.rehearsal import carried_out, output_change
+from deepeyes_tui.surgery.sample import Sample
+from deepeyes_tui.surgery.undo import Applied
+
+CHECKPOINTS = "checkpoints"
+Reshaped = Callable[[Renumbering, bool], None]
+"""Called when the model has another shape, with what became of its filters, and whether modules came or went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """Plans that follow one another, what they make of the filters, what takes that back, the change of the output."""
+
+    plans: tuple[Plan, ...]
+    change: Renumbering
+    back: Renumbering
+    output_change: float
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Surgery that was carried out: its number in the journal, what takes it back, and what frozen filters do then."""
+
+    number: int
+    title: str
+    applied: tuple[Applied, ...]
+    back: Renumbering
+    follow_back: tuple[Callable[[], None], ...]
+
+
+class Surgeon:
+    """`sample` is a batch of the training, None before there was one; `structure` counts the shapes of the model."""
+
+    def __init__(
+        self, model: nn.Module, optimizer: Optimizer | None, folder: Path, diary: Diary, reshaped: Reshaped
+    ) -> None:
+        self.sample: Sample | None = None
+        self.structure = 0
+        self._model, self._known = model, [] if optimizer is None else [optimizer]
+        self._folder, self._diary, self._reshaped = folder, diary, reshaped
+        self._acts: list[Act] = []
+
+    @property
+    def last(self) -> str:
+        """What an undo would take back; nothing if there is nothing."""
+        return self._acts[-1].title if self._acts else ""
+
+    def keep_sample(self, batch: Sample) -> None:
+        """Keep copies of a few rows of a batch, as surgery will ask the model with them."""
+        self.sample = batch.few()
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return what carries out the actions of surgery."""
+        others: dict[str, Handler] = {Action.PLAN: self._plan, Action.UNDO: self._undo, Action.SAVE: self._save}
+        return {**{str(action): self._operate for action in SURGERY}, **others}
+
+    def optimizers(self) -> list[Optimizer]:
+        """Return what trains the model."""
+        return find_optimizers(self._model, self._known)
+
+    def _plan(self, command: Command, step: int) -> Answer:
+        wanted = self._wanted(command.arguments.get("action"), command)
+        rehearsed = self._rehearse(wanted)
+        copies = len(find_copies(self._model)) if wanted.copies else 0
+        found = preview(wanted.title, rehearsed.plans, rehearsed.output_change, copies, self.structure)
+        return Answer(f"{wanted.title}: nothing has been done", found.to_json())
+
+    def _operate(self, command: Command, step: int) -> Answer:
+        wanted = self._wanted(command.action, command)
+        rehearsed = self._rehearse(wanted)
+        _check_exact(wanted, rehearsed)
+        before, after = sizes(rehearsed.plans)
+        deed = Deed(
+            command.action,
+            step,
+            command.sender,
+            wanted.title,
+            layer=wanted.layer,
+            before=before,
+            after=after,
+            plans=rehearsed.plans,
+        )
+        self._checkpoint(step)
+        with self._entered(deed) as number:
+            applied = self._apply(wanted, rehearsed.plans)
+        freezes = filter_freezes(unwrap(self._model))
+        follow_back = tuple(freezes.after(plan) for plan in rehearsed.plans)
+        self._acts.append(Act(number, wanted.title, applied, rehearsed.back, follow_back))
+        self._tell(rehearsed.change, self._rebuilt(applied))
+        notes = [note for one in applied for note in one.notes]
+        return _said("; ".join([f"{wanted.title} at step {step}: {before} became {after}", *notes]))
+
+    def _undo(self, command: Command, step: int) -> Answer:
+        if not self._acts:
+            raise ValueError("there is no surgery to undo")
+        act = self._acts[-1]
+        deed = Deed(command.action, step, command.sender, f"undo {act.title}", undoes=act.number)
+        self._checkpoint(step)
+        with self._entered(deed):
+            for one in reversed(act.applied):
+                one.undo()
+        for follow in reversed(act.follow_back):
+            follow()
+        self._acts.pop()
+        self._tell(act.back, self._rebuilt(act.applied))
+        return _said(f"undone at step {step}: {act.title}")
+
+    def _save(self, command: Command, step: int) -> Answer:
+        path = self._checkpoint(step)
+        return Answer(f"saved at step {step}: {path}", {"path": str(path)})
+
+    @contextmanager
+    def _entered(self, deed: Deed) -> Iterator[int]:
+        try:
+            with self._diary.writing(deed) as number:
+                yield number
+        except OSError as error:
+            why = error.strerror or error
+            raise ValueError(f"nothing was done: the journal of the run cannot be written ({why})") from error
+
+    def _wanted(self, action: JSON, command: Command) -> Operation:
+        wanted = operation(action, command.arguments)
+        if wanted.structure not in (None, self.structure):
+            raise ValueError("the model has changed since you looked at it: look again")
+        return wanted
+
+    def _rehearse(self, wanted: Operation) -> Rehearsed:
+        """Return the plans, each made for what the ones before it leave; the model is as before."""
+        sample, plans = self._batch(), list[Plan]()
+        layers = find_layers(unwrap(self._model))
+        change: Renumbering = {}
+        with ExitStack() as put_back:
+            compare = output_change(self._model, sample)
+            for make in wanted.makers:
+                plan = make(self._model, sample, change)
+                if plan is not None:
+                    change = then(change, renumbering(plan, find_layers(unwrap(self._model))))
+                    put_back.enter_context(carried_out(plan, self._model))
+                    plans.append(plan)
+            output = compare()
+        sizes_before = {layer.name: layer.filters for layer in layers}
+        return Rehearsed(tuple(plans), change, inverse(change, sizes_before), output)
+
+    def _apply(self, wanted: Operation, plans: Sequence[Plan]) -> tuple[Applied, ...]:
+        optimizers = self.optimizers()
+        copies = find_copies(self._model) if wanted.copies else []
+        done: list[Applied] = []
+        with ExitStack() as back:
+            for plan in plans:
+                one = apply(plan, self._model, optimizers, copies=copies, inexact=wanted.inexact)
+                back.callback(one.undo)
+                done.append(one)
+            back.pop_all()
+        return tuple(done)
+
+    def _tell(self, change: Renumbering, rebuilt: bool) -> None:
+        self.structure += 1
+        self._reshaped(change, rebuilt)
+
+    @staticmethod
+    def _rebuilt(applied: Sequence[Applied]) -> bool:
+        return any(one.plan.replacement is not None for one in applied)
+
+    def _batch(self) -> Sample:
+        if self.sample is None:
+            raise ValueError("no batch has been seen yet: wait for the first training step")
+        return self.sample
+
+    def _checkpoint(self, step: int) -> Path:
+        try:
+            return write_checkpoint(self._folder / CHECKPOINTS, self._model, self.optimizers(), step)
+        except OSError as error:
+            why = error.strerror or error
+            raise ValueError(f"nothing was done: the checkpoint cannot be written ({why})") from error
+
+
+def _check_exact(wanted: Operation, rehearsed: Rehearsed) -> None:
+    warnings = [warning for plan in rehearsed.plans if not plan.exact for warning in plan.warnings]
+    if not wanted.inexact and not all(plan.exact for plan in rehearsed.plans):
+        why = f" ({'; '.join(dict.fromkeys(warnings))})" if warnings else ""
+        share = f"the output would change by {rehearsed.output_change:.2g} of its largest value"
+        raise ValueError(f"not done without being asked for as inexact: {share}{why}")
+
+
+def _said(sentence: str) -> Answer:
+    say(sentence)
+    return Answer(sentence)
