@@ -303,7 +303,7 @@ async def test_another_viewer_was_first_elsewhere_and_the_plan_is_asked_again(ru
         await quiet(pilot)
         await pilot.press("y")
         await quiet(pilot)
-        assert "The model has changed since this was planned: asked again." in screen(app)
+        assert "The model has changed meanwhile" in screen(app)
         assert app.scene.desk.proposal.ready
     assert run.actions(Action.PLAN)[-1] == {"action": "prune", "filters": {"fc1": [40]}}
 

@@ -45,6 +45,7 @@ DONE_WITHIN: Final = 300.0
 UNDO: Final = "undo"
 CHANGED: Final = "model has changed"
 """What a run says of an operation that was planned for another structure."""
+ASKED_AGAIN: Final = "The model has changed meanwhile: what is shown is what would be done to it as it is now."
 NOTHING_MARKED: Final = "nothing is marked: space marks a filter in Filters, d all dead ones"
 
 
@@ -127,7 +128,7 @@ class Surgeon:
         if not self._shown(proposal):
             return
         if self._outdated(proposal):
-            self._ask_again(proposal, "The model has changed since the filters were marked: asked again.")
+            self._ask_again(proposal, ASKED_AGAIN)
         elif said.ok:
             self._answer(proposal, said)
         else:
@@ -164,7 +165,7 @@ class Surgeon:
         seen = self._shown(proposal)
         if not said.ok and said.heard and seen:
             if CHANGED in said.message:
-                self._ask_again(proposal, f"{said.message[:1].upper()}{said.message[1:]}: asked again.")
+                self._ask_again(proposal, ASKED_AGAIN)
             else:
                 self._refuse(proposal, said.message)
             return
