@@ -90,16 +90,20 @@ def _grow(arguments: Arguments) -> Read:
 
 def _add_layer(arguments: Arguments) -> Read:
     layer = _layer(arguments)
-    return (
-        f"add a layer behind {layer}",
-        layer,
-        (lambda model, sample, _: layers.plan_layer_addition(model, layer, sample),),
-    )
+
+    def make(model: nn.Module, sample: Sample, _: Renumbering) -> Plan:
+        return layers.plan_layer_addition(model, layer, sample)
+
+    return f"add a layer behind {layer}", layer, (make,)
 
 
 def _drop_layer(arguments: Arguments) -> Read:
     layer = _layer(arguments)
-    return f"drop {layer}", layer, (lambda model, sample, _: layers.plan_layer_removal(model, layer, sample),)
+
+    def make(model: nn.Module, sample: Sample, _: Renumbering) -> Plan:
+        return layers.plan_layer_removal(model, layer, sample)
+
+    return f"drop {layer}", layer, (make,)
 
 
 _READERS: Mapping[Action, Callable[[Arguments], Read]] = {
