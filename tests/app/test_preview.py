@@ -10,7 +10,8 @@ from rich.cells import cell_len
 
 from deepeyes_tui.app.keeping import view_text
 from deepeyes_tui.app.moves import MOVES
-from deepeyes_tui.app.panes.preview import draw_preview, grouped, preview_lines, preview_text
+from deepeyes_tui.app.panes.parts import grouped
+from deepeyes_tui.app.panes.preview import draw_preview, preview_lines, preview_text
 from deepeyes_tui.app.picture import as_text, draw_picture
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.pointing import clicked, dragged

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from deepeyes_tui.app import selection as select
 from deepeyes_tui.app.bindings import MAPS, PaneName
-from deepeyes_tui.app.proposals import SENDER
+from deepeyes_tui.app.proposals import SENDER, wanted
 from deepeyes_tui.app.room import Move
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.messages import JSON, Action, Command
@@ -70,6 +70,14 @@ def prune_command(scene: Scene) -> Command | None:
     names = [info.name for info in scene.snapshot.layers]
     filters: dict[str, JSON] = {names[layer]: [*sorted(those)] for layer, those in sorted(marked.items())}
     return Command(Action.PRUNE, {"filters": filters}, sender=SENDER) if filters else None
+
+
+def without_marks(scene: Scene, command: Command) -> Scene:
+    """Return the scene without marks in the layers whose filters a command has changed."""
+    names = wanted(command) if command.action in (Action.PRUNE, Action.GROW) else {}
+    infos = scene.snapshot.layers if scene.snapshot else ()
+    left = {k: marks for k, marks in scene.selection.marked.items() if k < len(infos) and infos[k].name not in names}
+    return replace(scene, selection=replace(scene.selection, marked=left))
 
 
 MARKING: dict[str, Move] = {"dead": _mark(DEAD), "always_on": _mark(ALWAYS_ON)}

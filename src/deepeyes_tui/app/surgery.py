@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from deepeyes_tui.app import steering
-from deepeyes_tui.app.marking import prune_command
+from deepeyes_tui.app.marking import prune_command, without_marks
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.proposals import (
     SENDER,
@@ -23,8 +23,7 @@ from deepeyes_tui.app.proposals import (
     still_meant,
     wanted,
 )
-from deepeyes_tui.app.scene import Question, Scene
-from deepeyes_tui.app.selection import NONE, Selection
+from deepeyes_tui.app.scene import Question
 from deepeyes_tui.link.errors import MessageError
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.preview import Preview, Settings
@@ -232,16 +231,3 @@ def undo_question(undo: str, ascii: bool = False) -> Question:
     """Ask before the last operation is taken back, in the run's words for it."""
     command = Command(Action.UNDO, sender=SENDER)
     return Question(UNDO, f"Undo {printable(undo, ascii=ascii)}?", (("y", "undo"), ("n", "keep")), command)
-
-
-def without_marks(scene: Scene, command: Command) -> Scene:
-    """Return the scene without marks in the layers whose filters a command has changed."""
-    names = wanted(command) if command.action in (Action.PRUNE, Action.GROW) else {}
-    infos = scene.snapshot.layers if scene.snapshot else ()
-    numbers = [number for number, info in enumerate(infos) if info.name in names]
-    return replace(scene, selection=_unmarked(scene.selection, numbers))
-
-
-def _unmarked(selection: Selection, layers: list[int]) -> Selection:
-    marked = {layer: marks for layer, marks in selection.marked.items() if layer not in layers and marks != NONE}
-    return replace(selection, marked=marked)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from rich.cells import cell_len
 
 from deepeyes_tui.app.panes.base import Piece, wrapped, write
+from deepeyes_tui.app.panes.parts import arrow, part_rows
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.proposals import Proposal
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.messages import Action
-from deepeyes_tui.link.preview import Part, Preview
+from deepeyes_tui.link.preview import Preview
 
 Line = list[Piece]
 ROWS_ABOVE: Final = 2
 LABEL_WIDTH: Final = 15
 WIDEST_TEXT: Final = 110
 BAR: Final = 24
-NAME_MOST: Final = 70
 BESIDE_TITLE: Final = 34
 """Cells of the title's row for which lines are seen, and the rule."""
 NOTHING: Final = 1e-6
@@ -101,7 +101,7 @@ def _afterwards(proposal: Proposal, preview: Preview, width: int) -> list[Line]:
 
 def _cost(label: str, pair: tuple[int, int], width: int, ascii: bool) -> Line:
     before, after = (_count(number, pair, ascii) for number in pair)
-    numbers = f"{before} {_arrow(ascii)} {after}"
+    numbers = f"{before} {arrow(ascii)} {after}"
     line: Line = [(label.ljust(LABEL_WIDTH), Ink.MUTED), (numbers.ljust(24), Ink.DEFAULT, Look.BOLD)]
     line.append((f" {_share(pair, ascii)}".ljust(14), Ink.DEFAULT))
     used = sum(cell_len(piece[0]) for piece in line)
@@ -139,62 +139,10 @@ def _parts(preview: Preview, width: int, ascii: bool) -> list[Line]:
     count = len(preview.parts) + preview.parts_left_out
     verb = "becomes smaller" if any(part.after < part.before for part in preview.parts) else "becomes larger"
     head: Line = [(f"What {verb} where ", Ink.ACCENT, Look.BOLD), (f"{count:,} tensors", Ink.MUTED)]
-    lines = [head, *_said(ROLES, width, Ink.MUTED), *_rows(preview.parts, width, ascii)]
+    lines = [head, *_said(ROLES, width, Ink.MUTED), *part_rows(preview.parts, width, ascii)]
     if preview.parts_left_out:
         lines.append([(f"  and {preview.parts_left_out:,} more", Ink.MUTED)])
     return lines
-
-
-def _rows(parts: Sequence[Part], width: int, ascii: bool) -> Iterator[Line]:
-    """Yield a row a tensor; those of one module stand together, its name on the first of them."""
-    ordered = grouped(parts)
-    sizes = [f"{part.before:,} {_arrow(ascii)} {part.after:,}" for part in ordered]
-    room = max(map(cell_len, sizes))
-    most = max(min(width - room - 22, NAME_MOST), 8)
-    names = [_ending(part.tensor, most, ascii) for part in ordered]
-    longest = max(map(cell_len, names))
-    module = None
-    for part, name, size in zip(ordered, names, sizes, strict=True):
-        owner, again = _module(part), _module(part) == module
-        module = owner
-        lead = name[: len(name) - len(_leaf(part))] if name.endswith(_leaf(part)) else ""
-        pad = " " * (longest - cell_len(name))
-        yield [
-            (f"  {lead}", Ink.MUTED if again else Ink.TITLE),
-            (name[len(lead) :] + pad, Ink.DEFAULT),
-            (f"  {size.rjust(room)}", Ink.DEFAULT, Look.BOLD),
-            (f"  {printable(part.role, 8, ascii).ljust(8)}", Ink.DEFAULT),
-            (f"  axis {part.axis}", Ink.MUTED),
-        ]
-
-
-def grouped(parts: Sequence[Part]) -> list[Part]:
-    """Return the parts with those of one module behind one another, the modules as they come first."""
-    places: dict[str, int] = {}
-    for part in parts:
-        places.setdefault(_module(part), len(places))
-    return sorted(parts, key=lambda part: places[_module(part)])
-
-
-def _module(part: Part) -> str:
-    return part.tensor.rpartition(".")[0]
-
-
-def _leaf(part: Part) -> str:
-    return part.tensor.rpartition(".")[2]
-
-
-def _ending(name: str, width: int, ascii: bool) -> str:
-    """Return a path in at most `width` cells: its end is what tells tensors apart."""
-    text = printable(name, ascii=ascii)
-    if cell_len(text) <= width:
-        return text
-    text, used = text[-width:], 0
-    for at in range(len(text) - 1, -1, -1):
-        used += cell_len(text[at])
-        if used > width - 1:
-            return ("~" if ascii else "…") + text[at + 1 :]
-    return ("~" if ascii else "…") + text
 
 
 def _labelled(label: str, text: str, width: int) -> list[Line]:
@@ -215,10 +163,6 @@ def _said(text: str, width: int, ink: int, ascii: bool = False) -> list[Line]:
     if not text:
         return []
     return [[(row, ink)] for row in wrapped(printable(text, ascii=ascii), max(min(width, WIDEST_TEXT), 1))]
-
-
-def _arrow(ascii: bool) -> str:
-    return "->" if ascii else "→"
 
 
 def most_scrolled(scene: Scene, width: int, rows: int) -> int:
