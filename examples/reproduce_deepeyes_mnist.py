@@ -229,7 +229,7 @@ def prepare(digits: Digits, device: str) -> Data:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, cut, compare, print."""
     options = _parser().parse_args(argv)
-    if not 0 < options.prune_at < options.steps:
+    if not 0 <= options.prune_at < options.steps:
         print("--prune-at has to lie before --steps", file=sys.stderr)
         return 1
     try:
@@ -252,7 +252,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="full MNIST: an .npz, or the folder with the four IDX files")
     parser.add_argument("--steps", type=int, default=2000, help="optimizer steps (2000)")
-    parser.add_argument("--prune-at", type=int, default=300, help="the step after which filters are cut (300)")
+    parser.add_argument(
+        "--prune-at", type=int, default=300, help="the step after which filters are cut (300); 0 is untrained"
+    )
     parser.add_argument("--seed", type=int, nargs="+", default=[0], help="of weights and batches; several: means (0)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (cpu)")
     return parser

@@ -363,3 +363,44 @@ def test_neither_torch_nor_textual_is_needed(run):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
     assert PREVIEW.title in done.stdout
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """The demo, training in a process of its own."""
+    command = [sys.executable, "-m", "deepeyes_tui", "demo", "--headless", "--steps", "100000", "--device", "cpu"]
+    with (tmp_path / "output").open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.process
+def test_a_real_training_is_pruned_and_the_cut_undone(capsys, demo):
+    deadline = time.monotonic() + 60
+    while json.loads(_status(capsys) or "{}").get("step", 0) < 1:
+        assert demo.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    planned = json.loads(ctl(capsys, "plan", "prune", "conv1", "3,7", "fc1", "0-9", "--json")[1])
+    preview = Preview.from_json(planned["details"])
+    assert preview.parameters == (431_080, 431_080 - 2 * 26 - 2 * 50 * 25 - 10 * 801 - 10 * 10)
+    assert preview.exact
+    status, out, _ = ctl(capsys, "prune", "conv1", "3,7", "fc1", "0-9")
+    assert status == 0
+    assert f"{preview.parameters[1]:,}" in out
+    assert ctl(capsys, "prune", "conv1", "18")[0] == 1
+    assert json.loads(ctl(capsys, "settings", "--json")[1])["details"]["undo"].startswith("prune conv1")
+    assert ctl(capsys, "lr", "0.001")[0] == 0
+    assert ctl(capsys, "undo")[0] == 0
+    assert ctl(capsys, "undo")[0] == 1
+    assert ctl(capsys, "stop")[0] == 0
+    demo.wait(30)
+    entries = json.loads(ctl(capsys, "journal", "--json")[1])["entries"]
+    assert [entry["action"] for entry in entries] == ["prune", "set", "undo"]
+    assert [entry["undoes"] for entry in entries] == [None, None, 1]
+
+
+def _status(capsys):
+    return ctl(capsys, "status", "--json")[1]
