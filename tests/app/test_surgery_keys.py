@@ -356,6 +356,21 @@ async def test_the_training_is_held_as_long_as_the_preview_is_open(run, tmp_path
     assert run.actions(Action.HOLD)[-1] == {"seconds": 0}
 
 
+async def test_a_preview_that_is_opened_again_at_once_is_held_as_well(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(surgery, "RENEW_EVERY", 0.05)
+    app = viewer(folder=tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5")
+        for action in ("prune", "decline", "prune"):
+            app.do(action)
+        await quiet(pilot)
+        assert app.scene.desk.proposal.ready
+        count = len(run.actions(Action.HOLD))
+        await pilot.pause(0.4)
+        assert run.actions(Action.HOLD)[-1] == {"seconds": 30}
+        assert len(run.actions(Action.HOLD)) > count
+
+
 async def test_growing_is_shown_and_agreed_to_in_the_same_way(run, tmp_path):
     arguments = {"layer": "conv1", "count": 4, "how": "split", "source": 3}
     app = viewer(folder=tmp_path)

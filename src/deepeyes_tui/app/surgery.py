@@ -198,6 +198,9 @@ class Surgeon:
                 await self._send(hold_command(HOLD_SECONDS))
 
     async def _let_go(self) -> None:
+        proposal = self._viewer.scene.desk.proposal
+        if proposal is not None and not proposal.refusal:
+            return  # the next one has been opened meanwhile
         if self._renewing is not None:
             self._renewing.stop()
             self._renewing = None
