@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from deepeyes_tui.surgery.carrying import Edit, carry_out
+from deepeyes_tui.surgery.carrying import Edit, carry_out, check_fits
 from deepeyes_tui.surgery.comparing import difference, tolerance
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.groups import follow_model
@@ -51,6 +51,7 @@ def apply(
         outer = list({id(unwrapped(one)): one for one in (model, *copies)}.values())
         for one in outer:
             check_can_cut(one, trainers)
+            check_fits(plan, unwrapped(one))
         few = Sample.of(sample).few() if sample is not None else plan.sample
         _check_allowed(plan, unwrapped(model), few, inexact)
         with ExitStack() as back:

@@ -40,7 +40,6 @@ def carry_out(plan: Plan, model: nn.Module, back: ExitStack) -> tuple[list[Edit]
     Raises SurgeryError, before anything is changed, where the model is not what the plan was made for.
     """
     tensors = check_fits(plan, model)
-    check_attributes(plan.attributes, model)
     edits = _edits(plan, tensors)
     for edit in edits:
         back.callback(put, edit.tensor, edit.before, edit.gradient)
@@ -78,10 +77,16 @@ def settle(tensors: Iterable[Tensor]) -> None:
                 put(tensor, values, gradient)
 
 
-def check_fits(plan: Plan, model: nn.Module) -> dict[str, Tensor]:
-    """Return the plan's tensors by name. Raises SurgeryError where they are not there, or of other sizes."""
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers by all their names, tied ones by each."""
     tensors: dict[str, Tensor] = dict(model.named_parameters(remove_duplicate=False))
     tensors.update(model.named_buffers(remove_duplicate=False))
+    return tensors
+
+
+def check_fits(plan: Plan, model: nn.Module) -> dict[str, Tensor]:
+    """Return all tensors by name. Raises SurgeryError where a tensor or an attribute is not as the plan says."""
+    tensors = tensors_of(model)
     if plan.cuts and plan.insertions:
         raise SurgeryError("a plan either cuts or inserts")
     for part in parts_of(plan):
@@ -93,6 +98,7 @@ def check_fits(plan: Plan, model: nn.Module) -> dict[str, Tensor]:
     for name in (name for one in plan.rescales for name in (one.magnitude, one.direction)):
         if name not in tensors:
             raise SurgeryError(f"the model has changed since this plan was made: there is no {name}")
+    check_attributes(plan.attributes, model)
     return tensors
 
 

@@ -58,7 +58,8 @@ def _in_format_of(model: Tensor, tensor: Tensor) -> Tensor:
     if model.layout is not torch.strided or model.dim() < 3:
         return tensor
     strides = model.stride()
-    order = sorted(range(model.dim()), key=lambda axis: -strides[axis])
+    # Of axes with the same stride, those of one slice lie inside: a single channel in channels last.
+    order = sorted(range(model.dim()), key=lambda axis: (-strides[axis], model.shape[axis] == 1))
     if order == list(range(model.dim())):
         return tensor.contiguous()
     return torch.empty_permuted(tensor.shape, order, dtype=tensor.dtype, device=tensor.device).copy_(tensor)

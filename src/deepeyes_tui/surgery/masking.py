@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from torch import Tensor, nn
 
-from deepeyes_tui.surgery.carrying import put
+from deepeyes_tui.surgery.carrying import put, tensors_of
 from deepeyes_tui.surgery.editing import clear_slices
 from deepeyes_tui.surgery.plan import Plan, Role
 from deepeyes_tui.surgery.rescaling import derive_weights, magnitudes
@@ -20,8 +20,7 @@ def masked(plan: Plan, model: nn.Module) -> Iterator[None]:
 
     The magnitudes of weight-normalised layers follow. A tied tensor is masked whatever its role: it may read elsewhere.
     """
-    tensors: dict[str, Tensor] = dict(model.named_parameters(remove_duplicate=False))
-    tensors.update(model.named_buffers(remove_duplicate=False))
+    tensors = tensors_of(model)
     uses = Counter(map(id, tensors.values()))
     cleared: dict[int, Tensor] = {}
     for cut in plan.cuts:

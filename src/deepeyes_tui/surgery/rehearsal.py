@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from deepeyes_tui.surgery.carrying import carry_out
+from deepeyes_tui.surgery.carrying import carry_out, check_fits
 from deepeyes_tui.surgery.comparing import difference
 from deepeyes_tui.surgery.costs import output_and_cost
 from deepeyes_tui.surgery.errors import SurgeryError
@@ -55,6 +55,7 @@ def rehearse(plan: Plan, model: nn.Module, sample: Any) -> Rehearsal:
     states, tensors and gradients are afterwards as before.
     """
     model, sample = unwrapped(model), Sample.of(sample)
+    check_fits(plan, model)
     with readable_errors("the model does not run on the sample"):
         now, before = output_and_cost(model, sample)
         expected = masked_output(plan, model, sample) if plan.cuts else now

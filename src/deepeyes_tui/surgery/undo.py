@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 from torch import Tensor, nn
 
-from deepeyes_tui.surgery.carrying import check_attributes, put, settle
+from deepeyes_tui.surgery.carrying import check_attributes, put, settle, tensors_of
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.memory import ModelMemory, TensorMemory, magnitude_values
 from deepeyes_tui.surgery.optimizer_state import refill, restore_state
@@ -67,8 +66,7 @@ def finish(models: Sequence[nn.Module], tensors: Sequence[Tensor]) -> None:
 
 
 def _check(plan: Plan, memory: ModelMemory) -> None:
-    tensors: dict[str, Any] = dict(memory.model.named_parameters(remove_duplicate=False))
-    tensors.update(memory.model.named_buffers(remove_duplicate=False))
+    tensors = tensors_of(memory.model)
     for one in memory.tensors:
         if tensors.get(one.name) is not one.tensor or one.tensor.shape != one.shape:
             raise SurgeryError(f"{one.name} has changed since: undo first what was done to it later")

@@ -12,13 +12,14 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return the model inside `torch.compile`, `DataParallel` and `DistributedDataParallel`, however nested."""
-    while True:
+    while not isinstance(model, torch.jit.ScriptModule):
         if isinstance(model, DataParallel | DistributedDataParallel):
             model = model.module
         elif isinstance(inner := model._modules.get("_orig_mod"), nn.Module):
             model = inner
         else:
-            return model
+            break
+    return model
 
 
 def is_compiled(model: nn.Module) -> bool:
