@@ -10,8 +10,10 @@ from deepeyes_tui.surgery.copies import find_copies
 from deepeyes_tui.surgery.costs import cost
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.freezing import Frozen, filter_freezes, freeze, frozen_layers, unfreeze
+from deepeyes_tui.surgery.growth import plan_growth
 from deepeyes_tui.surgery.guard import check_can_cut
 from deepeyes_tui.surgery.hyperparameters import Change, read_settings, set_hyperparameter
+from deepeyes_tui.surgery.layers import plan_layer_addition, plan_layer_removal
 from deepeyes_tui.surgery.loading import load_checkpoint
 from deepeyes_tui.surgery.optimizer_state import trust_optimizer
 from deepeyes_tui.surgery.rehearsal import Rehearsal, carried_out, output_change, rehearse
@@ -38,6 +40,9 @@ __all__ = [
     "frozen_layers",
     "load_checkpoint",
     "output_change",
+    "plan_growth",
+    "plan_layer_addition",
+    "plan_layer_removal",
     "plan_removal",
     "read_settings",
     "rehearse",

@@ -64,7 +64,7 @@ def _check_shapes(call: Call, what: str) -> None:
         raise SurgeryError(f"{what}: it takes {len(call.inputs)} tensors and gives {len(call.outputs)}, not one each")
     given, got = call.outputs[0], call.inputs[0]
     if given.shape != got.shape or given.dtype != got.dtype:
-        raise SurgeryError(f"{what}: it makes {_shape(given)} of {_shape(got)} a sample")
+        raise SurgeryError(f"{what}: what goes in is {_shape(got)} a sample, what comes out {_shape(given)}")
 
 
 def _shape(tensor: Tensor) -> str:
