@@ -278,7 +278,7 @@ CASES: list[Case] = [
     exact("queries, backbone", Queries, PICTURES, "backbone", (0, 9), ["backbone"]),
     exact("queries, head of the boxes", Queries, PICTURES, "box.0", (2,), ["box.0"]),
     refused("queries, width", Queries, PICTURES, "project", (2,), "attention"),
-    refused("queries, the queries themselves", Queries, PICTURES, "queries", (2,), "attention"),
+    refused("queries, the queries themselves", Queries, PICTURES, "queries", (2,), "run"),
     exact(
         "swiglu by two layers, gate",
         lambda: SwiGLU(False),

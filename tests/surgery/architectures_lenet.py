@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -58,7 +59,7 @@ def between(*middle: nn.Module, width: int = 6) -> Callable[[], nn.Module]:
     """Return a network with `middle` behind its first convolution, named 1, 2, ...; the next one is `next`."""
 
     def build() -> nn.Module:
-        net = nn.Sequential(nn.Conv2d(1, width, 3, padding=1), *middle)
+        net = nn.Sequential(nn.Conv2d(1, width, 3, padding=1), *copy.deepcopy(middle))
         net.add_module("next", nn.Conv2d(width, 4, 3))
         net.add_module("flat", nn.Flatten())
         net.add_module("head", nn.LazyLinear(5))
@@ -134,6 +135,6 @@ CASES: list[Case] = [
     exact("softmax over channels, behind it", between(nn.Softmax(1)), DIGITS, "next", (1, 2), ["next"]),
     exact("softmax over places", between(nn.Softmax(3)), DIGITS, "0", (1, 2)),
     refused("local response norm", between(nn.LocalResponseNorm(3)), DIGITS, "0", (2,), ""),
-    Case("shortcut padded with zeros, conv2's added half", Padded, DIGITS, "conv2", (6,), silent={"conv2": None}),
-    refused("shortcut padded with zeros, first half", Padded, DIGITS, "conv2", (1,), ""),
+    exact("shortcut padded with zeros, first half", Padded, DIGITS, "conv2", (1,), ["conv1", "conv2"]),
+    refused("shortcut padded with zeros, the added half", Padded, DIGITS, "conv2", (6,), "size"),
 ]

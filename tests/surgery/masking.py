@@ -90,8 +90,12 @@ def mute_units(module: nn.RNNBase, units: Sequence[int]) -> None:
 
 
 def narrow_norms(model: nn.Module, plan: Plan) -> None:
-    """Let the norms that a plan cuts see only the channels that stay."""
-    gone = {cut.tensor.rpartition(".")[0]: cut.indices for cut in plan.cuts if cut.role is Role.PASSES}
+    """Let the norms that a plan cuts see only the channels that stay.
+
+    One without weights stands behind the layer itself in the networks here, so that its channels are the filters.
+    """
+    gone = {attribute.module: plan.filters for attribute in plan.attributes if attribute.name == "normalized_shape"}
+    gone |= {cut.tensor.rpartition(".")[0]: cut.indices for cut in plan.cuts if cut.role is Role.PASSES}
     for path, module in model.named_modules():
         if isinstance(module, NORMS) and path in gone:
             groups = [a.after for a in plan.attributes if (a.module, a.name) == (path, "num_groups")]
