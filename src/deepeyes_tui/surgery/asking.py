@@ -17,7 +17,7 @@ from deepeyes_tui.surgery.hushed import hushed, same_chances
 from deepeyes_tui.surgery.kinds import atoms_of
 from deepeyes_tui.surgery.own_tensors import OwnTensors, positive
 from deepeyes_tui.surgery.passes import CleanPass, FirstPass, MarkedPass, Memory, Pass, Units
-from deepeyes_tui.surgery.reading import any_per_unit, floats, outputs
+from deepeyes_tui.surgery.reading import any_per_unit, differs, floats, outputs
 from deepeyes_tui.surgery.sample import Sample
 from deepeyes_tui.surgery.wrappers import unwrapped
 
@@ -83,6 +83,12 @@ class Asker:
             self._first(sample.few(_ROWS), sample)
         except Exception as error:  # the user's code may raise anything
             raise SurgeryError(f"the network does not run on the sample: {first_line(error)}") from error
+        try:
+            self._meet_again()
+        except Exception as error:
+            raise SurgeryError(f"the network's code does not run with other values: {first_line(error)}") from error
+
+    def _meet_again(self) -> None:
         self.trains_differently = self._trains_differently()
         self.own.give_back()
         self.own.take(self._model, [atom for atom in self.atoms if atom.path in self.called], self._chances)
@@ -94,15 +100,31 @@ class Asker:
         self.sample = few
         try:
             self._run_first(False)
+            silent = self.silent
         except Exception:
-            self.sample, self.needs_all_rows = whole, True
-            self._memory.answers.clear()
-            self._run_first(False)
+            silent = []
+            self._run_whole(whole)
+        if silent:
+            self._run_whole(whole)  # other rows may take other ways
+            if silent == self.silent:
+                self.sample, self.needs_all_rows = few, False
+                self._memory.answers.clear()
+                self._run_first(False)
+
+    def _run_whole(self, whole: Sample) -> None:
+        self.sample, self.needs_all_rows = whole, True
+        self._memory.answers.clear()
+        self._run_first(False)
 
     @property
     def called(self) -> set[str]:
         """Paths of the layers that run."""
         return {path for _, path, _ in self._memory.answers}
+
+    @property
+    def silent(self) -> list[str]:
+        """Paths of the layers that do not run."""
+        return [atom.path for atom in self.atoms if atom.path not in self.called]
 
     def reached(self, marks: Units, own: Mapping[str, Slab] | None = None, changed: bool = False) -> Reached:
         """Return what notices when `marks` are NaN or, with `changed`, have other values."""
@@ -112,9 +134,12 @@ class Asker:
             self.own.lend(lambda path, value: _marked(value, (own or {}).get(path), changed))
             try:
                 output = self._run(asked, self.sample)
-            except (ValueError, RuntimeError, IndexError):
-                if changed:  # NaN may break what only looks at values; other values do not
-                    raise
+            except SurgeryError:
+                raise
+            except Exception as error:  # NaN may break code that looks at values
+                if changed:
+                    why = f"the network's code does not run with other values: {first_line(error)}"
+                    raise SurgeryError(why) from error
                 output = None
             found.merge(Reached(asked.reached, self._noticed(output, clean.mode, changed)))
         return found
@@ -123,7 +148,7 @@ class Asker:
         values = list(outputs(output))
         if not changed:
             return any(bool(value.isnan().any()) for value in values)
-        return any(not torch.equal(new, old) for new, old in zip(values, self._outputs[mode], strict=False))
+        return any(bool(differs(new, old).any()) for new, old in zip(values, self._outputs[mode], strict=False))
 
     def sources(self, units: Units) -> Sources:
         """Return where `units` that layers read come from, as far as gradients tell."""
@@ -134,7 +159,7 @@ class Asker:
                 continue
             for port, leaf in clean.leaves.values():
                 if leaf.grad is not None:
-                    join(found.units, {port.space.key: any_per_unit(leaf.grad != 0, port)})
+                    join(found.units, {port.space.key: any_per_unit(leaf.grad != 0, port).cpu()})
             leading = [_led(tensor) for tensor in tensors]
             if any(bool(one.any()) for one in leading):
                 self._contrast(clean, units, dict(own), inputs, leading, found)
@@ -174,14 +199,20 @@ class Asker:
             return False  # it may want targets, or larger batches: then it is asked in evaluation alone
 
     def _ask_clean(self, mode: bool) -> None:
-        clean = CleanPass(self._memory, mode)
-        self._leaves.append(self.own.lend_leaves())
-        sample = _leading(self.sample)
-        with torch.enable_grad():
-            output = self._run(clean, sample)
-        self._inputs.append([one for one in floats(sample.args, dict(sample.kwargs)) if one.requires_grad])
+        try:
+            clean, own, inputs, output = self._cleanly(mode, buffers=True)
+        except RuntimeError:  # what is only for buffers, such as running statistics, takes none with gradients
+            clean, own, inputs, output = self._cleanly(mode, buffers=False)
         self._cleans.append(clean)
+        self._leaves.append(own)
+        self._inputs.append(inputs)
         self._outputs[mode] = [value.detach().clone() for value in outputs(output)]
+
+    def _cleanly(self, mode: bool, *, buffers: bool) -> tuple[CleanPass, Mapping[str, Tensor], list[Tensor], Any]:
+        clean, sample = CleanPass(self._memory, mode), _leading(self.sample)
+        own = self.own.lend_leaves(buffers)
+        output = self._run(clean, sample)
+        return clean, own, [one for one in floats(sample.args, dict(sample.kwargs)) if one.requires_grad], output
 
     def _run(self, asked: Pass, sample: Sample) -> Any:
         self._current = asked
@@ -207,7 +238,7 @@ def asking(model: nn.Module, sample: Any) -> Iterator[Asker]:
     """Yield an Asker of `model`, which is afterwards as before. Raises SurgeryError where the network does not run."""
     core = unwrapped(model)
     asker = Asker(core)
-    with hushed(core):
+    with torch.inference_mode(False), hushed(core):
         try:
             asker.meet(Sample.of(sample))
             yield asker
@@ -256,7 +287,7 @@ def _total(clean: CleanPass, units: Units, chances: torch.Generator, inside: boo
         chosen = units.get(clean.ports[where].space.key)
         if chosen is None or not mean.requires_grad:
             continue
-        part = (mean * positive(mean, chances))[chosen if inside else ~chosen].sum().double()
+        part = (mean * positive(mean, chances))[chosen if inside else ~chosen].sum().to("cpu", torch.float32)
         total = part if total is None else total + part
     return total
 
@@ -275,4 +306,4 @@ def _backward(total: Tensor | None, leaves: list[Tensor], tensors: list[Tensor])
 
 
 def _led(leaf: Tensor) -> Tensor:
-    return torch.zeros_like(leaf, dtype=torch.bool) if leaf.grad is None else leaf.grad != 0
+    return torch.zeros(leaf.shape, dtype=torch.bool) if leaf.grad is None else (leaf.grad != 0).cpu()

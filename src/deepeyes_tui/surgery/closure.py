@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,31 +10,14 @@ from torch import Tensor, nn
 
 from deepeyes_tui.surgery.asking import Asker, Slab, asking, join
 from deepeyes_tui.surgery.atoms import Space
-from deepeyes_tui.surgery.attributes import sizes_after
 from deepeyes_tui.surgery.chosen import chosen_space, chosen_units
-from deepeyes_tui.surgery.constraints import check_groups, whole_groups
+from deepeyes_tui.surgery.coupling import Coupling, coupling_of
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.passes import Units
-from deepeyes_tui.surgery.plan import Attribute, Cut, Rescale, Role
 from deepeyes_tui.surgery.sample import Sample
+from deepeyes_tui.surgery.search import Search
 from deepeyes_tui.surgery.slabs import slab_of
 from deepeyes_tui.surgery.ties import Ties
-
-
-@dataclass(frozen=True, slots=True)
-class Coupling:
-    """What goes with some filters: slices of tensors and the sizes that modules say. `spans` are the paths of the
-    normalisations over the units that go, because of which `exact` is False. `shared` are the paths of layers that lead
-    to units that go and to all others alike, and stay.
-    """
-
-    cuts: tuple[Cut, ...]
-    rescales: tuple[Rescale, ...] = ()
-    attributes: tuple[Attribute, ...] = ()
-    exact: bool = True
-    warnings: tuple[str, ...] = ()
-    spans: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +67,7 @@ class Closure:
         self._units: Units = {}
         self._own: dict[str, Slab] = {}
         self._shared: set[str] = set()
+        self._told: set[str] = set()
         self._ties = Ties(asker.spaces)
 
     def close(self, units: list[int]) -> None:
@@ -140,9 +123,12 @@ class Closure:
 
     def _claim(self, path: str, inner: Tensor, outer: Tensor) -> bool:
         """Places of an own tensor that lead to nothing but the units join."""
+        if bool(inner.any()):
+            self._told.add(path)
         slab = slab_of(path, self._layer, inner, outer)
-        if slab is None:
-            return False
+        return slab is not None and self._take(path, slab)
+
+    def _take(self, path: str, slab: Slab) -> bool:
         axis, places = slab
         before = self._own.get(path)
         if before is not None and before[0] != axis:
@@ -174,68 +160,16 @@ class Closure:
         """Where gradients are cut off (detach, no_grad): does anything outside still lead to the units?"""
         outside = {port.space.key: ~self._known(port.space.key) for atom in self._ask.atoms for port in atom.exits}
         outside = {key: found for key, found in outside.items() if key not in self._shared and bool(found.any())}
-        return self._add(self._leading(outside))
-
-    def _leading(self, outside: Units) -> Units:
-        """Return which of `outside` lead to the units: halves are tried where the whole does."""
-        if not self._hits(outside):
-            return {}
-        if len(outside) > 1:
-            keys = list(outside)
-            found: Units = {}
-            for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
-                join(found, self._leading({key: outside[key] for key in half}))
-            return found
-        key, units = next(iter(outside.items()))
-        places = units.nonzero().flatten()
-        if len(places) == 1:
-            return {key: units}
-        found = {}
-        for part in places.chunk(2):
-            join(found, self._leading({key: torch.zeros_like(units).index_fill(0, part, True)}))
-        return found
-
-    def _hits(self, outside: Units) -> bool:
-        reached = self._ask.reached(outside).units
-        return any(bool((found & self._known(key)).any()) for key, found in reached.items())
+        search = Search(self._ask, self._units, self._layer)
+        if self._add(self._without_shared(search.leading(outside))):
+            return True
+        untold = {path: shape for path, shape in self._ask.own.shapes.items() if path not in self._told}
+        slabs = {path: search.slab(path, shape) for path, shape in untold.items()}
+        taken = [self._take(path, slab) for path, slab in slabs.items() if slab is not None]
+        return any(taken)
 
     def coupling(self) -> Coupling:
         """Return what was found as slices and sizes."""
-        found = [(self._ask.spaces[key], one.nonzero().flatten().tolist()) for key, one in self._units.items()]
-        cut = [(space, units) for space, units in found if units]
-        for space, units in cut:
-            check_groups(space, units)
-        spans = [space.path for space, units in cut if space.spans and not _goes_whole(space, units)]
-        return Coupling(
-            cuts=(*self._ties.cuts({space.key: units for space, units in cut}), *self._own_cuts()),
-            rescales=tuple(dict.fromkeys(one for space, _ in cut for one in space.rescales)),
-            attributes=tuple(self._sizes(cut)),
-            exact=not spans,
-            warnings=tuple(map(_spanned, spans)),
-            spans=tuple(spans),
-            shared=tuple(sorted({self._ask.spaces[key].path for key in self._shared})),
-        )
-
-    def _sizes(self, cut: list[tuple[Space, list[int]]]) -> Iterator[Attribute]:
-        """Sizes of the layers that are cut, also of those whose tensors the network's own code uses."""
-        modules = {atom.path: atom.module for atom in self._ask.atoms}
-        own = {(one.tensor, one.axis, one.size): list(one.indices) for one in self._own_cuts()}
-        for space in self._ask.spaces.values():
-            keys = ((slot.tensor, slot.axis, slot.length) for slot in space.slots if slot.length == space.size)
-            cut += [(space, own[key]) for key in keys if key in own][:1]
-        for space, units in cut:
-            yield from sizes_after(modules[space.path], space, units)
-
-    def _own_cuts(self) -> list[Cut]:
-        return [
-            Cut(path, axis, len(places), tuple(places.nonzero().flatten().tolist()), Role.WRITES)
-            for path, (axis, places) in self._own.items()
-        ]
-
-
-def _goes_whole(space: Space, units: list[int]) -> bool:
-    return space.groups > 1 and whole_groups(space, units) > 0
-
-
-def _spanned(path: str) -> str:
-    return f"{path} normalises over all its channels, also those that go: the output changes a little"
+        units = {key: one.nonzero().flatten().tolist() for key, one in self._units.items()}
+        shared = sorted({self._ask.spaces[key].path for key in self._shared})
+        return coupling_of(self._ask, self._ties, units, self._own, tuple(shared))

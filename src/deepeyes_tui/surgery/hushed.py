@@ -114,6 +114,8 @@ def same_chances() -> None:
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(_SEED)
     random.seed(_SEED)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(_SEED)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ class _Held:
     base: Tensor
     path: str
     own: bool
+    learns: bool
 
 
 class OwnTensors:
@@ -44,13 +44,17 @@ class OwnTensors:
         for module in model.modules():
             for places, name, tensor in _tensors(module):
                 if id(tensor) not in held:
-                    own = id(tensor) not in inside
-                    random = own and isinstance(tensor, nn.Parameter)
-                    base = positive(tensor, chances) if random else tensor.detach()
-                    held[id(tensor)] = _Held([], base, names.of(tensor), own)
+                    own, learns = id(tensor) not in inside, isinstance(tensor, nn.Parameter)
+                    base = positive(tensor, chances) if own and learns else tensor.detach()
+                    held[id(tensor)] = _Held([], base, names.of(tensor), own, learns)
                 held[id(tensor)].places.append((places, name))
         self._held = list(held.values())
         self._originals = [(places, name, places[name]) for one in self._held for places, name in one.places]
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        """Shapes of the tensors of the network's own code, by path."""
+        return {one.path: one.base.shape for one in self._held if one.own and one.path}
 
     def lend(self, change: Callable[[str, Tensor], Tensor] | None = None) -> None:
         """Lend values without gradients, those of own tensors as `change(path, value)` makes them."""
@@ -58,10 +62,13 @@ class OwnTensors:
             value = change(one.path, one.base) if change and one.own else one.base
             _place(one, value.clone() if one.own else value)
 
-    def lend_leaves(self) -> Mapping[str, Tensor]:
-        """Lend values that gather gradients; return them by path."""
+    def lend_leaves(self, buffers: bool = True) -> Mapping[str, Tensor]:
+        """Lend values that gather gradients, without `buffers` parameters alone; return them by path."""
+        self.lend()
         leaves: dict[str, Tensor] = {}
         for one in self._held:
+            if one.own and not one.learns and not buffers:
+                continue
             leaf = (one.base.clone() if one.own else one.base.detach()).requires_grad_()
             _place(one, leaf * 1 if one.own else leaf)
             if one.own and one.path:
@@ -86,7 +93,7 @@ def _tensors(module: nn.Module) -> Iterator[tuple[_Places, str, Tensor]]:
                 yield places, name, tensor
 
 
-def positive(like: Any, chances: torch.Generator) -> Tensor:
-    """Return random values between 0.5 and 1.5, as `like` in shape, kind and device."""
+def positive(like: Tensor, chances: torch.Generator) -> Tensor:
+    """Return random values between 0.5 and 1.5, as `like` in shape, kind, order and device."""
     values = torch.rand(like.shape, generator=chances) + 0.5
-    return values.to(dtype=like.dtype, device=like.device)
+    return torch.empty_like(like).copy_(values)

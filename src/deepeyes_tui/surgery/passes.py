@@ -14,7 +14,7 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from deepeyes_tui.surgery.atoms import Atom, Port
 from deepeyes_tui.surgery.own_tensors import positive
-from deepeyes_tui.surgery.reading import any_per_unit, check_fits, floats, is_float, mean_per_unit, per_place
+from deepeyes_tui.surgery.reading import any_per_unit, check_fits, differs, floats, is_float, mean_per_unit, per_place
 
 Units = dict[str, Tensor]
 """Which units of each space, by its key: booleans `(U,)`."""
@@ -163,9 +163,10 @@ class MarkedPass(Pass):
             found = any_per_unit(tensor.isnan(), port)
         else:
             before = self.clean.means.get(where)
-            found = self.memory.weighted(tensor, port, where) != before.detach() if before is not None else None
+            found = None if before is None else differs(self.memory.weighted(tensor, port, where), before)
         if found is not None:
             known = self.reached.get(port.space.key)
+            found = found.cpu()
             self.reached[port.space.key] = found if known is None else known | found
 
     def write(self, pair: tuple[Tensor, Tensor], port: Port, where: Where) -> Tensor:
@@ -173,7 +174,7 @@ class MarkedPass(Pass):
         found = [one[port.space.key] for one in (self.marks, self.reached) if port.space.key in one]
         if not found:
             return pair[0].clone()
-        mask = per_place(found[0] | found[-1], port, pair[0])
+        mask = per_place((found[0] | found[-1]).to(pair[0].device), port, pair[0])
         return pair[0].masked_fill(mask, float("nan")) if self.clean is None else torch.where(mask, pair[1], pair[0])
 
 

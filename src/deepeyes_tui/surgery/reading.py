@@ -14,6 +14,7 @@ from deepeyes_tui.surgery.atoms import Port
 from deepeyes_tui.surgery.errors import SurgeryError
 
 _DEEP = 6
+_ROUNDING = 1e-5
 
 
 def floats(*values: Any) -> list[Tensor]:
@@ -86,3 +87,10 @@ def mean_per_unit(tensor: Tensor, weights: Tensor, port: Port) -> Tensor:
     dims = others(tensor, port)
     values = tensor.to(weights.dtype) * weights
     return per_unit(values.mean(dims) if dims else values, port)
+
+
+def differs(new: Tensor, old: Tensor) -> Tensor:
+    """Return where two tensors differ by more than rounding; everywhere, where their shapes do."""
+    if new.shape != old.shape:
+        return torch.ones(1, dtype=torch.bool)
+    return ~torch.isclose(new.detach(), old.detach(), rtol=_ROUNDING, atol=0.0, equal_nan=True)
