@@ -253,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="full MNIST: an .npz, or the folder with the four IDX files")
     parser.add_argument("--steps", type=int, default=2000, help="optimizer steps (2000)")
     parser.add_argument(
-        "--prune-at", type=int, default=300, help="the step after which filters are cut (300); 0 is untrained"
+        "--prune-at", type=int, default=300, help="the step after which filters are cut, from 0 on (300)"
     )
     parser.add_argument("--seed", type=int, nargs="+", default=[0], help="of weights and batches; several: means (0)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (cpu)")
