@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 import deepeyes_tui as deepeyes
 from deepeyes_tui.demo.data import DataError, Digits, load_digits
@@ -20,6 +22,7 @@ from deepeyes_tui.demo.lenet import LeNet, accuracy_and_loss, inverse_decay, par
 BATCH, RATE, MOMENTUM, DECAY = 64, 0.01, 0.9, 5e-4
 STEPS = 5000
 EVALUATE_EVERY = 100
+Batch = tuple[Tensor, Tensor]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,8 +61,11 @@ def train(digits: Digits, *, steps: int, seed: int, device: torch.device, watche
     x_test, y_test = _pixels(digits.x_test, device), _numbers(digits.y_test, device)
     names = [str(digit) for digit in range(10)]
     accuracy = 0.0
-    with deepeyes.watch(model, optimizer=optimizer, labels=names, name="demo", enabled=watched) as monitor:
-        for step, (x, y, epoch) in enumerate(_batches(digits, steps, seed, device), start=1):
+    loader = _loader(digits, seed, device)
+    with deepeyes.watch(
+        model, optimizer=optimizer, loader=loader, labels=names, name="demo", enabled=watched
+    ) as monitor:
+        for step, (x, y, epoch) in enumerate(_batches(loader, steps), start=1):
             optimizer.zero_grad()
             loss = functional.cross_entropy(model(x), y)
             loss.backward()
@@ -76,16 +82,32 @@ def train(digits: Digits, *, steps: int, seed: int, device: torch.device, watche
     return accuracy
 
 
-def _batches(digits: Digits, steps: int, seed: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor, float]]:
+class _Pictures(Dataset[Batch]):
+    """Digits on their device, fetched a batch at a time."""
+
+    def __init__(self, pixels: Tensor, numbers: Tensor) -> None:
+        self.pixels, self.numbers = pixels, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitems__(self, chosen: list[int]) -> Batch:
+        """Return a batch, which is what a DataLoader asks for where it can."""
+        places = torch.tensor(chosen, device=self.numbers.device)
+        return self.pixels[places], self.numbers[places]
+
+
+def _loader(digits: Digits, seed: int, device: torch.device) -> DataLoader[Batch]:
+    pictures = _Pictures(_pixels(digits.x_train, device), _numbers(digits.y_train, device))
+    shuffle = RandomSampler(pictures, generator=torch.Generator().manual_seed(seed))
+    return DataLoader(pictures, BATCH, sampler=shuffle, drop_last=True, collate_fn=lambda batch: batch)
+
+
+def _batches(loader: DataLoader[Batch], steps: int) -> Iterator[tuple[Tensor, Tensor, float]]:
     """Yield shuffled batches and the epoch, counted in whole passes, that each is part of."""
-    pixels, numbers = _pixels(digits.x_train, device), _numbers(digits.y_train, device)
-    shuffle = torch.Generator().manual_seed(seed)
-    per_epoch = len(numbers) // BATCH
-    for step in range(steps):
-        if step % per_epoch == 0:
-            order = torch.randperm(len(numbers), generator=shuffle).to(device)
-        chosen = order[step % per_epoch * BATCH :][:BATCH]
-        yield pixels[chosen], numbers[chosen], (step + 1) / per_epoch
+    epochs = itertools.count()
+    every = ((x, y, epoch + share / len(loader)) for epoch in epochs for share, (x, y) in enumerate(loader, start=1))
+    return itertools.islice(every, steps)
 
 
 def _pixels(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:

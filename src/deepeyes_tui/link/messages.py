@@ -41,11 +41,13 @@ class Action(StrEnum):
     PLAN: `action`, one of `SURGERY`, and its arguments; nothing is done, the details are a preview (`link.preview`).
     PRUNE: `filters`, an object from layers' names to lists of filters. GROW: `layer`, `count`, `how` (one of
     `GROWTHS`), `source`, a filter or None. ADD_LAYER, DROP_LAYER: `layer`.
-    All of `SURGERY` take `structure`, the structure that the sender has seen (None: whatever it is by now), `inexact`
+    All of `SURGERY` take `structure`, the generation of the board that the sender has seen (None: any), `inexact`
     (true: also where the output cannot stay what masking would make it) and `copies` (false: copies of the model, such
     as averages, are left as they are).
-    FREEZE, UNFREEZE: `layer`, `filters`, a list or None for all. SET: `name`, one of `HYPERPARAMETERS`, and `value`.
-    UNDO takes back the last of `SURGERY`. SAVE writes a checkpoint. SETTINGS: the details are `link.preview.Settings`.
+    FREEZE, UNFREEZE: `layer`, `filters`, a list or None for all, `structure` as above.
+    SET: `name`, one of `HYPERPARAMETERS`, and `value`.
+    UNDO takes back the last of `SURGERY`; `structure` as above. SAVE writes a checkpoint.
+    SETTINGS: the details are `link.preview.Settings`.
     """
 
     PAUSE = "pause"

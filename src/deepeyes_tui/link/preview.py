@@ -31,7 +31,7 @@ class Preview:
     `parts_left_out`: tensors beyond those in `parts`. `change`: the largest difference of the output in eval mode, as a
     share of the output's largest magnitude; None where it is not known. `exact`: the output becomes just what masking
     the filters would make of it (grown: it stays as it is). `copies`: of the model, which will be changed alike.
-    `structure` is to be sent back with the command itself.
+    `structure` is to be sent back with the command itself; it is the generation of the board.
     """
 
     title: str

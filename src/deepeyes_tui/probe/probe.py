@@ -86,7 +86,7 @@ class Probe:
         self._publisher.open(describe(self._layers, list(self._points.values())))
         self._server = ControlServer(run.control, allowed=settings.control)
         diary = Diary(run.folder / JOURNAL)
-        self._surgeon = Surgeon(model, optimizer, run.folder, diary, self._reshape)
+        self._surgeon = Surgeon(model, optimizer, run.folder, diary, self._reshape, self._generation)
         self._retuner = Retuner(self._root, settings.loader, diary, self._surgeon)
         self.steering = Steering(self._server, run.name, border, self._steered, self._handlers())
         self._note_layers(model)
@@ -170,6 +170,9 @@ class Probe:
     def _handlers(self) -> dict[str, Handler]:
         own: dict[str, Handler] = {Action.RESET: self._carry_out_reset, Action.FOCUS: self._carry_out_focus}
         return {**own, **self._surgeon.handlers(), **self._retuner.handlers()}
+
+    def _generation(self) -> int:
+        return self._publisher.generation
 
     def _carry_out_reset(self, command: Command, step: int) -> Answer:
         layer = _layer_of(command)

@@ -18,6 +18,7 @@ from deepeyes_tui.probe.steering import Answer, Handler
 from deepeyes_tui.probe.surgeon import Surgeon
 from deepeyes_tui.surgery.batch_size import find_loaders
 from deepeyes_tui.surgery.freezing import Frozen, freeze, frozen_layers, unfreeze
+from deepeyes_tui.surgery.guard import check_one_process
 from deepeyes_tui.surgery.hyperparameters import format_values, read_settings, set_hyperparameter
 
 
@@ -37,6 +38,7 @@ class Retuner:
         }
 
     def _set(self, command: Command, step: int) -> Answer:
+        check_one_process()
         name, value = command.arguments.get("name"), command.arguments.get("value")
         optimizer, loaders = self._optimizer(), self._loaders()
         change = set_hyperparameter(optimizer, str(name), value, loaders, self._root)
@@ -55,15 +57,23 @@ class Retuner:
         return Answer(f"settings at step {step}", found.to_json())
 
     def _freeze(self, command: Command, step: int) -> Answer:
-        layer, filters = _layer_and_filters(command)
+        layer, filters = self._layer_and_filters(command)
         statistics = command.arguments.get("statistics") is True
         done = freeze(self._root, layer, filters, optimizer=self._optimizer(), statistics=statistics)
         return self._entered(command, step, f"freeze {done}", done)
 
     def _unfreeze(self, command: Command, step: int) -> Answer:
-        layer, filters = _layer_and_filters(command)
+        layer, filters = self._layer_and_filters(command)
         done = unfreeze(self._root, layer, filters)
         return self._entered(command, step, f"unfreeze {done}", done)
+
+    def _layer_and_filters(self, command: Command) -> tuple[str, list[int] | None]:
+        check_one_process()
+        self._surgeon.check_structure(command.arguments.get("structure"))
+        layer, filters = command.arguments.get("layer"), command.arguments.get("filters")
+        if not isinstance(layer, str) or not layer:
+            raise ValueError(f"{command.action} takes the name of a layer")
+        return layer, None if filters is None else filter_numbers(layer, filters)
 
     def _entered(self, command: Command, step: int, sentence: str, done: Frozen) -> Answer:
         trouble = self._enter(Deed(command.action, step, command.sender, sentence, layer=done.layer))
@@ -83,13 +93,6 @@ class Retuner:
 
     def _loaders(self) -> Sequence[DataLoader[Any]]:
         return find_loaders() if self._loader is None else [self._loader]
-
-
-def _layer_and_filters(command: Command) -> tuple[str, list[int] | None]:
-    layer, filters = command.arguments.get("layer"), command.arguments.get("filters")
-    if not isinstance(layer, str) or not layer:
-        raise ValueError(f"{command.action} takes the name of a layer")
-    return layer, None if filters is None else filter_numbers(layer, filters)
 
 
 def _said(sentence: str) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,13 +23,16 @@ from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.checkpoint import write_checkpoint
 from deepeyes_tui.surgery.copies import find_copies
 from deepeyes_tui.surgery.freezing import filter_freezes
+from deepeyes_tui.surgery.guard import check_can_cut, check_states
 from deepeyes_tui.surgery.optimizers import find_optimizers
 from deepeyes_tui.surgery.plan import Plan
-from deepeyes_tui.surgery.rehearsal import carried_out, output_change
+from deepeyes_tui.surgery.rehearsal import carried_out, output_change, runs_on
 from deepeyes_tui.surgery.sample import Sample
 from deepeyes_tui.surgery.undo import Applied
 
 CHECKPOINTS = "checkpoints"
+MOST_KEPT = 1 << 24
+"""Bytes of a batch that is kept as a whole."""
 Reshaped = Callable[[Renumbering, bool], None]
 """Called when the model has another shape, with what became of its filters, and whether modules came or went."""
 
@@ -58,13 +62,25 @@ class Surgeon:
     """`sample` is a batch of the training, None before there was one; `structure` counts the shapes of the model."""
 
     def __init__(
-        self, model: nn.Module, optimizer: Optimizer | None, folder: Path, diary: Diary, reshaped: Reshaped
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | None,
+        folder: Path,
+        diary: Diary,
+        reshaped: Reshaped,
+        structure: Callable[[], int],
     ) -> None:
         self.sample: Sample | None = None
-        self.structure = 0
+        self._whole: Sample | None = None
         self._model, self._known = model, [] if optimizer is None else [optimizer]
         self._folder, self._diary, self._reshaped = folder, diary, reshaped
+        self._structure = structure
         self._acts: list[Act] = []
+
+    @property
+    def structure(self) -> int:
+        """The number of the model's structure, by which viewers know it."""
+        return self._structure()
 
     @property
     def last(self) -> str:
@@ -72,13 +88,19 @@ class Surgeon:
         return self._acts[-1].title if self._acts else ""
 
     def keep_sample(self, batch: Sample) -> None:
-        """Keep copies of a few rows of a batch, as surgery will ask the model with them."""
+        """Keep a copy of a few rows of a batch, and of all of it where that is small, to ask the model with."""
         self.sample = batch.few()
+        self._whole = batch.few(sys.maxsize) if batch.size <= MOST_KEPT else None
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return what carries out the actions of surgery."""
         others: dict[str, Handler] = {Action.PLAN: self._plan, Action.UNDO: self._undo, Action.SAVE: self._save}
         return {**{str(action): self._operate for action in SURGERY}, **others}
+
+    def check_structure(self, seen: JSON) -> None:
+        """Raise ValueError where a sender has seen another structure; None: it has looked at none."""
+        if seen not in (None, self.structure):
+            raise ValueError("the model has changed since you looked at it: look again")
 
     def optimizers(self) -> list[Optimizer]:
         """Return what trains the model."""
@@ -119,6 +141,7 @@ class Surgeon:
     def _undo(self, command: Command, step: int) -> Answer:
         if not self._acts:
             raise ValueError("there is no surgery to undo")
+        self.check_structure(command.arguments.get("structure"))
         act = self._acts[-1]
         deed = Deed(command.action, step, command.sender, f"undo {act.title}", undoes=act.number)
         self._checkpoint(step)
@@ -146,13 +169,13 @@ class Surgeon:
 
     def _wanted(self, action: JSON, command: Command) -> Operation:
         wanted = operation(action, command.arguments)
-        if wanted.structure not in (None, self.structure):
-            raise ValueError("the model has changed since you looked at it: look again")
+        self.check_structure(wanted.structure)
         return wanted
 
     def _rehearse(self, wanted: Operation) -> Rehearsed:
         """Return the plans, each made for what the ones before it leave; the model is as before."""
-        sample, plans = self._batch(), list[Plan]()
+        sample, plans, optimizers = self._batch(), list[Plan](), self.optimizers()
+        check_can_cut(self._model, optimizers)
         layers = find_layers(unwrap(self._model))
         change: Renumbering = {}
         with ExitStack() as put_back:
@@ -164,6 +187,8 @@ class Surgeon:
                     put_back.enter_context(carried_out(plan, self._model))
                     plans.append(plan)
             output = compare()
+        for plan in plans:
+            check_states(plan, self._model, optimizers)
         sizes_before = {layer.name: layer.filters for layer in layers}
         return Rehearsed(tuple(plans), change, inverse(change, sizes_before), output)
 
@@ -180,7 +205,6 @@ class Surgeon:
         return tuple(done)
 
     def _tell(self, change: Renumbering, rebuilt: bool) -> None:
-        self.structure += 1
         self._reshaped(change, rebuilt)
 
     @staticmethod
@@ -190,6 +214,9 @@ class Surgeon:
     def _batch(self) -> Sample:
         if self.sample is None:
             raise ValueError("no batch has been seen yet: wait for the first training step")
+        whole, self._whole = self._whole, None
+        if whole is not None and not runs_on(self._model, self.sample):
+            self.sample = whole  # its rows belong together, as the nodes and edges of a graph do
         return self.sample
 
     def _checkpoint(self, step: int) -> Path:

@@ -10,7 +10,8 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.optim import Optimizer
 
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.optimizer_state import check_optimizer
+from deepeyes_tui.surgery.optimizer_state import check_optimizer, check_state
+from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.wrappers import unwrapped
 
 _SPLIT = "its tensors are split over processes"
@@ -34,7 +35,7 @@ def check_can_cut(model: nn.Module, optimizer: Optimizer | Sequence[Optimizer] |
     """Raise SurgeryError, with the reason, where model or optimizer are such that nothing can be cut in place."""
     if not isinstance(model, nn.Module):
         raise SurgeryError(f"surgery needs a torch module, not {type(model).__name__}")
-    _check_processes()
+    check_one_process()
     inner = unwrapped(model)
     for path, module in inner.named_modules():
         _check_module(path, module)
@@ -42,6 +43,16 @@ def check_can_cut(model: nn.Module, optimizer: Optimizer | Sequence[Optimizer] |
         _check_tensor(name, tensor)
     for one in optimizers(optimizer):
         check_optimizer(one)
+
+
+def check_states(plan: Plan, model: nn.Module, optimizer: Optimizer | Sequence[Optimizer] | None) -> None:
+    """Raise SurgeryError where an optimizer's state of a tensor that the plan changes can neither be cut nor kept."""
+    named = dict(unwrapped(model).named_parameters(remove_duplicate=False))
+    for edit in plan.edits:
+        for one in optimizers(optimizer):
+            parameter = named.get(edit.tensor)
+            if parameter is not None and parameter in one.state:
+                check_state(edit.tensor, parameter.shape, one.state[parameter])
 
 
 def optimizers(optimizer: Optimizer | Sequence[Optimizer] | None) -> tuple[Optimizer, ...]:
@@ -54,10 +65,11 @@ def optimizers(optimizer: Optimizer | Sequence[Optimizer] | None) -> tuple[Optim
     return tuple({id(one): one for one in many}.values())
 
 
-def _check_processes() -> None:
+def check_one_process() -> None:
+    """Raise SurgeryError where the training is spread over processes."""
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
         count = distributed.get_world_size()
-        raise SurgeryError(f"the training runs in {count} processes: surgery in one would leave the others behind")
+        raise SurgeryError(f"the training runs in {count} processes: a change in one leaves the others behind")
 
 
 def _check_module(path: str, module: nn.Module) -> None:

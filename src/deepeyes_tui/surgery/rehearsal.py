@@ -81,6 +81,11 @@ def output_change(model: nn.Module, sample: Any) -> Callable[[], float]:
     return change
 
 
+def runs_on(model: nn.Module, sample: Any) -> bool:
+    """Return whether the model makes anything of the sample in eval mode."""
+    return _output_or_none(model, Sample.of(sample)) is not None
+
+
 def _output_or_none(model: nn.Module, sample: Sample) -> Any:
     try:
         with readable_errors("the model does not run on the sample"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 FEW = 4
 """Rows that are enough to ask a network which channels belong together."""
@@ -28,6 +28,12 @@ class Sample:
         if isinstance(batch, Mapping):
             return cls((), dict(batch))
         return cls(tuple(batch)) if isinstance(batch, tuple | list) else cls((batch,))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all tensors."""
+        tensors = (leaf for leaf in tree_leaves((self.args, dict(self.kwargs))) if isinstance(leaf, Tensor))
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def few(self, rows: int = FEW) -> Sample:
         """Return the first rows of every tensor, detached copies on their devices."""
