@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from deepeyes_tui.surgery import SurgeryError, apply, plan_growth
-from deepeyes_tui.surgery.comparing import CLOSE, difference, tolerance
+from deepeyes_tui.surgery.comparing import difference
 from deepeyes_tui.surgery.plan import Fill, Plan, Role
 
+from .answers import answers, tolerated
 from .architectures import CASES
 from .architectures_case import Case
-from .snapshots import assert_same, by_name, call, everything, train
+from .snapshots import assert_same, by_name, everything, train
 
 torch.set_num_threads(1)
 PLACES = {(case.build, case.layer): case for case in CASES}
@@ -29,6 +30,12 @@ GROWING = (
     "resnet, inside a block",
     "resnet, stem",
     "resnet, second stage's width",
+    "densenet, first convolution",
+    "densenet, layer in the middle",
+    "mobilenet, pointwise",
+    "mobilenet, the depthwise itself",
+    "depthwise with a multiplier, both filters of a channel",
+    "group norm, a whole group",
     "unet, first skip",
     "unet, transposed convolution",
     "vit, units of the perceptron",
@@ -41,26 +48,6 @@ GROWING = (
     "siamese, first layer",
 )
 """What has to grow, not only to be refused."""
-
-
-def answers(model: nn.Module, batch: Any) -> list[Any]:
-    """Return what the model makes of the batch in eval and in train mode, without chance; statistics stay."""
-    for module in model.modules():
-        if isinstance(module, nn.modules.dropout._DropoutNd):
-            module.p = 0.0
-        if isinstance(module, nn.MultiheadAttention):
-            module.dropout = 0.0
-    kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    with torch.no_grad():
-        found = [call(model.train(mode), batch) for mode in (False, True)]
-        for buffer, value in kept:
-            buffer.copy_(value)
-    return found
-
-
-def tolerated(output: Any) -> float:
-    """1e-6 in single precision, a rounding or two in coarser types."""
-    return max(1e-6, tolerance(output) - CLOSE)
 
 
 @pytest.mark.parametrize("how", ["random", "split"])
