@@ -126,7 +126,7 @@ def test_while_the_run_is_asked_and_while_it_works():
 
 def test_commands_say_the_same_thing_twice():
     proposal = proposing().desk.proposal
-    assert plan_command(proposal).arguments == {"filters": {"conv1": [3, 7, 11]}, "action": "prune"}
+    assert plan_command(proposal).arguments == {"filters": {"conv1": [3, 7, 11]}, "action": "prune", "structure": 1}
     done = carry_out_command(proposal)
     assert (done.action, done.arguments) == ("prune", {**PRUNE.arguments, "structure": 4, "inexact": False})
 

@@ -217,7 +217,7 @@ async def test_pruning_the_marked_filters(run, tmp_path):
         assert app.scene.selection.marked == {}
         assert app.scene.layer.info.filters == 17
     filters = {"conv1": [3, 7, 11], "fc1": [40]}
-    assert run.actions(Action.PLAN) == [{"action": "prune", "filters": filters}]
+    assert run.actions(Action.PLAN) == [{"action": "prune", "filters": filters, "structure": 1}]
     assert run.actions(Action.PRUNE) == [{"filters": filters, "structure": 4, "inexact": False}]
     assert run.actions(Action.HOLD)[-1] == {"seconds": 0}
     assert [action for action, _ in run.told if action != "focus"] == ["hold", "plan", "prune", "hold"]
@@ -234,7 +234,7 @@ async def test_declining_changes_nothing_and_lets_the_training_go_on(run, tmp_pa
         await quiet(pilot)
         assert app.scene.desk.proposal is None
         assert app.is_running
-    assert run.actions(Action.PLAN) == [{"action": "prune", "filters": {"conv1": [cursor]}}]
+    assert run.actions(Action.PLAN) == [{"action": "prune", "filters": {"conv1": [cursor]}, "structure": 1}]
     assert run.actions(Action.HOLD) == [{"seconds": 30}, {"seconds": 0}]
     assert run.actions(Action.PRUNE) == []
 
@@ -305,7 +305,7 @@ async def test_another_viewer_was_first_elsewhere_and_the_plan_is_asked_again(ru
         await quiet(pilot)
         assert "The model has changed meanwhile" in screen(app)
         assert app.scene.desk.proposal.ready
-    assert run.actions(Action.PLAN)[-1] == {"action": "prune", "filters": {"fc1": [40]}}
+    assert run.actions(Action.PLAN)[-1] == {"action": "prune", "filters": {"fc1": [40]}, "structure": 2}
 
 
 @pytest.mark.parametrize("action", [Action.PLAN, Action.PRUNE])
@@ -380,7 +380,7 @@ async def test_growing_is_shown_and_agreed_to_in_the_same_way(run, tmp_path):
         assert "Enter y grow" in rows(app)[-1]
         await pilot.press("y")
         await quiet(pilot)
-    assert run.actions(Action.PLAN) == [{"action": "grow", **arguments}]
+    assert run.actions(Action.PLAN) == [{"action": "grow", **arguments, "structure": 1}]
     assert run.actions(Action.GROW) == [{**arguments, "structure": 4, "inexact": False}]
 
 
@@ -446,7 +446,7 @@ async def test_undoing_asks_in_the_runs_words(run, tmp_path):
         await pilot.press("y")
         await quiet(pilot)
         assert "undo done" in rows(app)[-1]
-    assert run.actions(Action.UNDO) == [{}]
+    assert run.actions(Action.UNDO) == [{"structure": 4}]
 
 
 async def test_where_there_is_nothing_to_undo_nothing_is_asked(run, tmp_path):

@@ -75,7 +75,9 @@ def _freezing(scene: Scene, panel: Panel, info: LayerInfo, section: str) -> Iter
         (Action.FREEZE, "freeze", _no_freeze(frozen, marks)),
         (Action.UNFREEZE, "unfreeze", _no_thaw(frozen, marks)),
     ):
-        command = Command(action, {"layer": info.name, "filters": list(marks) or None}, sender=SENDER)
+        structure = panel.settings.structure if panel.settings is not None else None
+        asked_of: dict[str, JSON] = {"layer": info.name, "filters": list(marks) or None, "structure": structure}
+        command = Command(action, asked_of, sender=SENDER)
         value = f"{what} ({state})" if action is Action.FREEZE and not refusal else what
         question = f"{verb.capitalize()} {asked} ({state})?"
         unknown = "not known yet" if panel.settings is None else refusal

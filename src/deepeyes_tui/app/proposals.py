@@ -69,9 +69,9 @@ def _subject(name: str, filters: JSON) -> str:
 
 
 def plan_command(proposal: Proposal) -> Command:
-    """Return the command that asks what the operation would do."""
-    command = proposal.command
-    return Command(Action.PLAN, {**command.arguments, "action": str(command.action)}, sender=SENDER)
+    """Return the command that asks what the operation would do to the structure that the user has seen."""
+    command, seen = proposal.command, proposal.generation if proposal.generation >= 0 else None
+    return Command(Action.PLAN, {**command.arguments, "action": str(command.action), "structure": seen}, sender=SENDER)
 
 
 def carry_out_command(proposal: Proposal) -> Command:

@@ -178,11 +178,12 @@ class Surgeon:
     async def _ask_to_undo(self) -> None:
         said = await self._send(Command(Action.SETTINGS, sender=SENDER))
         try:
-            undo = Settings.from_json(said.details).undo if said.ok else ""
+            settings = Settings.from_json(said.details) if said.ok else None
         except MessageError as error:
-            said, undo = steering.Said(str(error), False), ""
-        if undo:
-            self._viewer.scene = self._viewer.scene.with_desk(question=undo_question(undo, self._viewer.scene.ascii))
+            said, settings = steering.Said(str(error), False), None
+        if settings is not None and settings.undo:
+            question = undo_question(settings.undo, settings.structure, self._viewer.scene.ascii)
+            self._viewer.scene = self._viewer.scene.with_desk(question=question)
         else:
             self._viewer.say("there is nothing to undo" if said.ok else said.text, error=True)
 
@@ -230,7 +231,7 @@ class Surgeon:
         self._viewer.scene = self._viewer.scene.with_desk(proposal=proposal, proposal_top=top, help=False)
 
 
-def undo_question(undo: str, ascii: bool = False) -> Question:
-    """Ask before the last operation is taken back, in the run's words for it."""
-    command = Command(Action.UNDO, sender=SENDER)
+def undo_question(undo: str, structure: int, ascii: bool = False) -> Question:
+    """Ask before the last operation on a structure is taken back, in the run's words for it."""
+    command = Command(Action.UNDO, {"structure": structure}, sender=SENDER)
     return Question(UNDO, f"Undo {printable(undo, ascii=ascii)}?", (("y", "undo"), ("n", "keep")), command)
