@@ -140,7 +140,7 @@ async def test_marked_filters_freeze_and_the_truth_is_shown(run, tmp_path):
         await press(pilot, "l")
         assert "the whole layer" in line(app, "freeze")
         await press(pilot, "j", "enter", "y")
-        assert run.acts()[-1] == (Action.UNFREEZE, {"layer": "conv1", "filters": None})
+        assert run.acts()[-1] == (Action.UNFREEZE, {"layer": "conv1", "filters": None, "structure": 1})
         assert "(trains)" in line(app, "freeze")
 
 
