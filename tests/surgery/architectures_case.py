@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from deepeyes_tui.surgery.sample import Sample
 
 
 class Expect(StrEnum):
@@ -100,5 +103,22 @@ def refused(
     layer: str,
     filters: Sequence[int],
     word: str,
+    silent: Mapping[str, Sequence[int] | None] | None = None,
 ) -> Case:
-    return Case(name, build, sample, layer, tuple(filters), Expect.REFUSED, word)
+    """Return a case that is refused; `silent` judges other tools, which may cut."""
+    return Case(name, build, sample, layer, tuple(filters), Expect.REFUSED, word, silent or {})
+
+
+def step(model: nn.Module, batch: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Train one step on the batch."""
+    optimizer.zero_grad()
+    backward(model, batch)
+    optimizer.step()
+
+
+def backward(model: nn.Module, batch: Any) -> None:
+    """Add the gradients of a loss that is made of all of the output."""
+    sample = Sample.of(batch)
+    answer = model(*sample.args, **sample.kwargs)
+    answer = vars(answer) if hasattr(answer, "__dict__") and not isinstance(answer, Tensor) else answer
+    sum((leaf.float() ** 2).mean() for leaf in tree_leaves(answer) if isinstance(leaf, Tensor)).backward()

@@ -309,6 +309,8 @@ CASES: list[Case] = [
         "one",
         (5,),
         Expect.EITHER,
+        "",
+        {"one": None},
     ),
     Case("channels that nobody reads", lambda: Gathered(lambda x: x[:, :4], 4), VECTORS, "one", (6,), Expect.EITHER),
     exact(

@@ -134,7 +134,7 @@ CASES: list[Case] = [
     refused("softmax over channels", between(nn.Softmax(1)), DIGITS, "0", (1, 2), ""),
     exact("softmax over channels, behind it", between(nn.Softmax(1)), DIGITS, "next", (1, 2), ["next"]),
     exact("softmax over places", between(nn.Softmax(3)), DIGITS, "0", (1, 2)),
-    refused("local response norm", between(nn.LocalResponseNorm(3)), DIGITS, "0", (2,), ""),
+    refused("local response norm", between(nn.LocalResponseNorm(3, alpha=1.0)), DIGITS, "0", (2,), ""),
     exact("shortcut padded with zeros, first half", Padded, DIGITS, "conv2", (1,), ["conv1", "conv2"]),
     refused("shortcut padded with zeros, the added half", Padded, DIGITS, "conv2", (6,), "size"),
 ]

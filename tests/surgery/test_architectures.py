@@ -9,16 +9,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.plan import Plan, Role
 from deepeyes_tui.surgery.removal import plan_removal
-from deepeyes_tui.surgery.sample import Sample
 
 from .architectures import CASES
-from .architectures_case import Case, Expect
+from .architectures_case import Case, Expect, backward, step
 from .masking import kept, output, outputs_differ, reads_masked, shapes_after, silenced
 
 torch.set_num_threads(1)
@@ -128,19 +126,6 @@ def rest(before: dict[str, Tensor], plan: Plan) -> dict[str, Tensor]:
         left[cut.tensor] = left[cut.tensor].index_select(cut.axis, kept(cut))
     derived = {rescale.magnitude for rescale in plan.rescales}
     return {name: tensor for name, tensor in left.items() if name not in derived}
-
-
-def step(model: nn.Module, batch: Any, optimizer: torch.optim.Optimizer) -> None:
-    optimizer.zero_grad()
-    backward(model, batch)
-    optimizer.step()
-
-
-def backward(model: nn.Module, batch: Any) -> None:
-    sample = Sample.of(batch)
-    answer = model(*sample.args, **sample.kwargs)
-    answer = vars(answer) if hasattr(answer, "__dict__") and not isinstance(answer, Tensor) else answer
-    sum((leaf.float() ** 2).mean() for leaf in tree_leaves(answer) if isinstance(leaf, Tensor)).backward()
 
 
 def modes_of(model: nn.Module) -> dict[str, bool]:

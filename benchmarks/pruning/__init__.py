@@ -1,0 +1,1 @@
+"""Parts of the benchmark of pruning: the tools, how their cuts are judged, what they cost."""
