@@ -51,10 +51,7 @@ def coupling_of(
         rescales=tuple(dict.fromkeys(one for space, _ in cut for one in space.rescales)),
         attributes=tuple(_sizes(asker, cut)),
         exact=not spans,
-        warnings=(
-            *map(_spanned, spans),
-            *_silent([one for one in asker.silent if one not in {s.path for s, _ in cut}]),
-        ),
+        warnings=(*map(_spanned, spans), *_silent(silent)),
         spans=tuple(spans),
         shared=shared,
     )
@@ -81,7 +78,7 @@ def _goes_whole(space: Space, units: list[int]) -> bool:
 
 
 def _spanned(path: str) -> str:
-    return f"{path} normalises over all its channels, also those that go: the output changes a little"
+    return f"{path} normalises over all its channels, also those that go: the others change with them"
 
 
 def _silent(paths: list[str]) -> list[str]:
