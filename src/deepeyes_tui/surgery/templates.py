@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from deepeyes_tui.surgery.closure import Asked, Coupling, ask_coupling
+from deepeyes_tui.surgery.closure import Asked, ask_coupling
+from deepeyes_tui.surgery.coupling import Coupling
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.insertions import insertion
 from deepeyes_tui.surgery.plan import Cut, Fill, Role
