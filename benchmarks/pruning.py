@@ -72,7 +72,7 @@ def print_seconds(cases: list[Case], judged: dict[str, list[Judgement]], rounds:
             seconds.append(median(turn[tool] for turn in turns))
     for tool, seconds in taken.items():
         print(
-            f"{tool}: {median(seconds) * 1000:.1f} ms of CPU a prune, median of the {len(both)} cuts that both do exactly"
+            f"{tool}: {median(seconds) * 1000:.1f} ms of CPU a prune, median of {len(both)} cuts that both do exactly"
         )
 
 

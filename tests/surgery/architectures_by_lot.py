@@ -41,12 +41,15 @@ class Code(nn.Module):
         return self.function(values[-1])
 
 
-class Last(Code):
+class Last(nn.Module):
     """A layer on the last value."""
 
     def __init__(self, layer: nn.Module) -> None:
-        super().__init__(lambda x: self.layer(x))
+        super().__init__()
         self.layer = layer
+
+    def forward(self, values: list[Tensor]) -> Tensor:
+        return self.layer(values[-1])
 
 
 class Back(nn.Module):
