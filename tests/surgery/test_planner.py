@@ -172,6 +172,76 @@ def test_own_tensors_are_cut_where_they_belong() -> None:
     check_equals_masked(model, plan, sample)
 
 
+def test_own_tensors_are_found_without_gradients_too() -> None:
+    class Detached(Own):
+        def forward(self, x: Tensor) -> Tensor:
+            added = self.position[:, : x.shape[1]].detach() * (1 + self.warmth.detach())
+            return self.out((self.enter(x) + added).relu())
+
+    model, sample = Detached(), torch.randn(4, 7, 5)
+    plan = plan_removal(model, "enter", [2, 4], sample)
+    assert {name for name in indices(plan) if "." not in name[0]} == {("position", 2)}
+    check_equals_masked(model, plan, sample)
+
+
+def test_a_norm_whose_tensors_the_code_uses() -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.norm, self.out = nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            norm = self.norm
+            parts = norm.running_mean, norm.running_var, norm.weight, norm.bias
+            return self.out(F.batch_norm(self.one(x), *parts, training=False))
+
+    model, sample = Functional(), torch.randn(4, 5)
+    plan = plan_removal(model, "one", [2], sample)
+    assert indices(plan)["norm.running_var", 0] == indices(plan)["norm.bias", 0] == (2,)
+    assert [one.after for one in plan.attributes if one.module == "norm"] == [5]
+    check_equals_masked(model, plan, sample)
+
+
+class Experts(nn.Module):
+    """Each row goes to one of several layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.gate, self.out = nn.Linear(5, 6), nn.Linear(6, 4), nn.Linear(6, 3)
+        self.experts = nn.ModuleList(nn.Linear(6, 6) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.enter(x)
+        chosen = self.gate(x).argmax(-1)
+        y = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            rows = (chosen == number).nonzero().flatten()
+            y = y.index_add(0, rows, expert(x[rows])) if len(rows) else y
+        return self.out(x + y)
+
+
+def test_rows_that_go_other_ways_are_asked_all() -> None:
+    model = Experts()
+    plan = plan_removal(model, "enter", [2], torch.randn(64, 5))
+    assert all(indices(plan)[f"experts.{number}.weight", 0] == (2,) for number in range(4))
+    assert not plan.warnings
+    assert "did not run" in plan_removal(model, "enter", [2], torch.randn(2, 5)).warnings[0]
+
+
+def test_memory_formats_are_kept_while_asking() -> None:
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.out = nn.Conv2d(3, 6, 3), nn.Linear(6 * 36, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(self.one(x).permute(0, 2, 3, 1).view(len(x), -1))
+
+    model = Views().to(memory_format=torch.channels_last)
+    sample = pictures(4, 3, 8, 8).to(memory_format=torch.channels_last)
+    assert indices(plan_removal(model, "one", [1], sample))["out.weight", 1] == tuple(range(1, 216, 6))
+
+
 class Auxiliary(nn.Module):
     """A second classifier, in training alone."""
 

@@ -13,11 +13,12 @@ from torch.utils._pytree import tree_map_only
 
 from deepeyes_tui.surgery.atoms import Atom, Names, Space
 from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.gradients import Graph, Sources
 from deepeyes_tui.surgery.hushed import hushed, same_chances
 from deepeyes_tui.surgery.kinds import atoms_of
-from deepeyes_tui.surgery.own_tensors import OwnTensors, positive
-from deepeyes_tui.surgery.passes import CleanPass, FirstPass, MarkedPass, Memory, Pass, Units
-from deepeyes_tui.surgery.reading import any_per_unit, differs, floats, outputs
+from deepeyes_tui.surgery.own_tensors import OwnTensors
+from deepeyes_tui.surgery.passes import CleanPass, FirstPass, MarkedPass, Memory, Pass, Units, join
+from deepeyes_tui.surgery.reading import differs, floats, outputs
 from deepeyes_tui.surgery.sample import Sample
 from deepeyes_tui.surgery.wrappers import unwrapped
 
@@ -41,18 +42,6 @@ class Reached:
         self.output = self.output or other.output
 
 
-@dataclass(slots=True)
-class Sources:
-    """Where units that are read come from: units of layers, places of own tensors, the network's own input.
-
-    `own`: by path, the elements that lead to the units asked for, and those that lead to others beside them.
-    """
-
-    units: Units = field(default_factory=dict)
-    own: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
-    input: bool = False
-
-
 class Asker:
     """Asks one network. Made by `asking`, which hushes it and puts everything back."""
 
@@ -65,10 +54,8 @@ class Asker:
         self.needs_all_rows = False
         self.trains_differently = False
         self._current: Pass = FirstPass(self._memory, False)
-        self._cleans: list[CleanPass] = []
+        self._graphs: list[Graph] = []
         self._outputs: dict[bool, list[Tensor]] = {}
-        self._leaves: list[Mapping[str, Tensor]] = []
-        self._inputs: list[list[Tensor]] = []
         self.atoms = atoms_of(model, Names(model))
         self.spaces: dict[str, Space] = {space.key: space for atom in self.atoms for space in atom.spaces()}
         self.own = OwnTensors()
@@ -129,7 +116,7 @@ class Asker:
     def reached(self, marks: Units, own: Mapping[str, Slab] | None = None, changed: bool = False) -> Reached:
         """Return what notices when `marks` are NaN or, with `changed`, have other values."""
         found = Reached()
-        for clean in self._cleans:
+        for clean in (graph.clean for graph in self._graphs):
             asked = MarkedPass(self._memory, clean.mode, marks, clean if changed else None)
             self.own.lend(lambda path, value: _marked(value, (own or {}).get(path), changed))
             try:
@@ -153,35 +140,9 @@ class Asker:
     def sources(self, units: Units) -> Sources:
         """Return where `units` that layers read come from, as far as gradients tell."""
         found = Sources()
-        for clean, own, inputs in zip(self._cleans, self._leaves, self._inputs, strict=True):
-            tensors = [*own.values(), *inputs]
-            if not _backward(_total(clean, units, self._chances), [leaf for _, leaf in clean.leaves.values()], tensors):
-                continue
-            for port, leaf in clean.leaves.values():
-                if leaf.grad is not None:
-                    join(found.units, {port.space.key: any_per_unit(leaf.grad != 0, port).cpu()})
-            leading = [_led(tensor) for tensor in tensors]
-            if any(bool(one.any()) for one in leading):
-                self._contrast(clean, units, dict(own), inputs, leading, found)
+        for graph in self._graphs:
+            graph.trace(units, self._chances, found)
         return found
-
-    def _contrast(
-        self,
-        clean: CleanPass,
-        units: Units,
-        own: dict[str, Tensor],
-        inputs: list[Tensor],
-        leading: list[Tensor],
-        found: Sources,
-    ) -> None:
-        """What leads to the other units of the same layers too is shared by all, and stays."""
-        _backward(_total(clean, units, self._chances, inside=False), [], [*own.values(), *inputs])
-        rest = [_led(tensor) for tensor in [*own.values(), *inputs]]
-        for path, inner, outer in zip(own, leading, rest, strict=False):
-            before = found.own.get(path)
-            found.own[path] = (inner, outer) if before is None else (before[0] | inner, before[1] | outer)
-        pairs = list(zip(leading, rest, strict=True))[len(own) :]
-        found.input = found.input or any(bool((inner & ~outer).any()) for inner, outer in pairs)
 
     def _run_first(self, mode: bool) -> int:
         first = FirstPass(self._memory, mode)
@@ -200,19 +161,18 @@ class Asker:
 
     def _ask_clean(self, mode: bool) -> None:
         try:
-            clean, own, inputs, output = self._cleanly(mode, buffers=True)
+            graph, output = self._cleanly(mode, buffers=True)
         except RuntimeError:  # what is only for buffers, such as running statistics, takes none with gradients
-            clean, own, inputs, output = self._cleanly(mode, buffers=False)
-        self._cleans.append(clean)
-        self._leaves.append(own)
-        self._inputs.append(inputs)
+            graph, output = self._cleanly(mode, buffers=False)
+        self._graphs.append(graph)
         self._outputs[mode] = [value.detach().clone() for value in outputs(output)]
 
-    def _cleanly(self, mode: bool, *, buffers: bool) -> tuple[CleanPass, Mapping[str, Tensor], list[Tensor], Any]:
+    def _cleanly(self, mode: bool, *, buffers: bool) -> tuple[Graph, Any]:
         clean, sample = CleanPass(self._memory, mode), _leading(self.sample)
         own = self.own.lend_leaves(buffers)
         output = self._run(clean, sample)
-        return clean, own, [one for one in floats(sample.args, dict(sample.kwargs)) if one.requires_grad], output
+        inputs = [one for one in floats(sample.args, dict(sample.kwargs)) if one.requires_grad]
+        return Graph(clean, own, inputs), output
 
     def _run(self, asked: Pass, sample: Sample) -> Any:
         self._current = asked
@@ -246,18 +206,6 @@ def asking(model: nn.Module, sample: Any) -> Iterator[Asker]:
             asker.own.give_back()
 
 
-def join(units: Units, more: Units) -> bool:
-    """Add units to others; return whether any is new."""
-    new = False
-    for key, found in more.items():
-        if not bool(found.any()):
-            continue
-        known = units.get(key)
-        new = new or bool((found if known is None else found & ~known).any())
-        units[key] = found.clone() if known is None else known | found
-    return new
-
-
 def first_line(error: BaseException) -> str:
     """Return what an error says, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -278,32 +226,3 @@ def _leading(sample: Sample) -> Sample:
         return tensor.clone().requires_grad_() if tensor.is_floating_point() else tensor
 
     return Sample(tree_map_only(Tensor, leaf, sample.args), tree_map_only(Tensor, leaf, dict(sample.kwargs)))
-
-
-def _total(clean: CleanPass, units: Units, chances: torch.Generator, inside: bool = True) -> Tensor | None:
-    """Return a random combination of the units that layers read, or of the others of the same layers."""
-    total: Tensor | None = None
-    for where, mean in clean.means.items():
-        chosen = units.get(clean.ports[where].space.key)
-        if chosen is None or not mean.requires_grad:
-            continue
-        part = (mean * positive(mean, chances))[chosen if inside else ~chosen].sum().to("cpu", torch.float32)
-        total = part if total is None else total + part
-    return total
-
-
-def _backward(total: Tensor | None, leaves: list[Tensor], tensors: list[Tensor]) -> bool:
-    """Gather gradients anew; return whether there are any."""
-    for leaf in [*leaves, *tensors]:
-        leaf.grad = None
-    if total is None:
-        return False
-    try:
-        total.backward(retain_graph=True)  # type: ignore[no-untyped-call]
-    except RuntimeError:
-        return False  # what gradients do not show, marks will
-    return True
-
-
-def _led(leaf: Tensor) -> Tensor:
-    return torch.zeros(leaf.shape, dtype=torch.bool) if leaf.grad is None else (leaf.grad != 0).cpu()

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepeyes_tui.surgery.asking import Asker, Slab, asking, join
+from deepeyes_tui.surgery.asking import Asker, Slab, asking
 from deepeyes_tui.surgery.atoms import Space
 from deepeyes_tui.surgery.chosen import chosen_space, chosen_units
 from deepeyes_tui.surgery.coupling import Coupling, coupling_of
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.passes import Units
+from deepeyes_tui.surgery.passes import Units, join
 from deepeyes_tui.surgery.sample import Sample
 from deepeyes_tui.surgery.search import Search
 from deepeyes_tui.surgery.slabs import slab_of

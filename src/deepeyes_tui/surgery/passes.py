@@ -22,6 +22,18 @@ Where = tuple[bool, str, int, int]
 """A mode (training or not), the path of a layer, its how-manyeth call, the how-manyeth tensor of it."""
 
 
+def join(units: Units, more: Units) -> bool:
+    """Add units to others; return whether any is new."""
+    new = False
+    for key, found in more.items():
+        if not bool(found.any()):
+            continue
+        known = units.get(key)
+        new = new or bool((found if known is None else found & ~known).any())
+        units[key] = found.clone() if known is None else known | found
+    return new
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a layer answers a call with: for each float tensor a value and another one that differs everywhere."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from deepeyes_tui.surgery.asking import Asker, Slab, join
+from deepeyes_tui.surgery.asking import Asker, Slab
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.passes import Units
+from deepeyes_tui.surgery.passes import Units, join
 
 _PATIENCE = 2000
 """Passes after which a network is too tangled."""
