@@ -5,9 +5,10 @@ from __future__ import annotations
 from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.batch_size import find_loaders
 from deepeyes_tui.surgery.checkpoint import write_checkpoint
-from deepeyes_tui.surgery.closure import Coupling, couple
+from deepeyes_tui.surgery.closure import couple
 from deepeyes_tui.surgery.copies import find_copies
 from deepeyes_tui.surgery.costs import cost
+from deepeyes_tui.surgery.coupling import Coupling
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.freezing import Frozen, filter_freezes, freeze, frozen_layers, unfreeze
 from deepeyes_tui.surgery.growth import plan_growth
