@@ -64,7 +64,7 @@ class Graph:
         if total is None:
             return False
         try:
-            total.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+            total.backward(retain_graph=True)
         except RuntimeError:
             return False  # what gradients do not show, marks will
         return True

@@ -105,7 +105,7 @@ def _random_state() -> Iterator[None]:
 def _eager() -> AbstractContextManager[Any]:
     """Nothing is compiled. Before torch 2.6 there is no such switch: what is compiled then runs so."""
     stance = getattr(torch.compiler, "set_stance", None)
-    return nullcontext() if stance is None else stance("force_eager")  # type: ignore[no-any-return]
+    return nullcontext() if stance is None else stance("force_eager")
 
 
 def same_chances() -> None:

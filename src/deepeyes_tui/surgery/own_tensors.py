@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -87,7 +88,8 @@ def _place(held: _Held, value: Tensor) -> None:
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[_Places, str, Tensor]]:
-    for places in (module._parameters, module._buffers):
+    kinds: list[Any] = [module._parameters, module._buffers]
+    for places in kinds:
         for name, tensor in list(places.items()):
             if tensor is not None and tensor.is_floating_point():
                 yield places, name, tensor

@@ -170,16 +170,17 @@ class MarkedPass(Pass):
 
     def read(self, tensor: Tensor, port: Port, where: Where) -> None:
         """Note the units that are reached."""
-        tensor = tensor.detach()
-        if self.clean is None:
-            found = any_per_unit(tensor.isnan(), port)
-        else:
-            before = self.clean.means.get(where)
-            found = None if before is None else differs(self.memory.weighted(tensor, port, where), before)
+        found = self._found(tensor.detach(), port, where)
         if found is not None:
             known = self.reached.get(port.space.key)
-            found = found.cpu()
-            self.reached[port.space.key] = found if known is None else known | found
+            self.reached[port.space.key] = found.cpu() if known is None else known | found.cpu()
+
+    def _found(self, tensor: Tensor, port: Port, where: Where) -> Tensor | None:
+        """Which units have changed; None for a call that the clean pass did not have."""
+        if self.clean is None:
+            return any_per_unit(tensor.isnan(), port)
+        before = self.clean.means.get(where)
+        return None if before is None else differs(self.memory.weighted(tensor, port, where), before)
 
     def write(self, pair: tuple[Tensor, Tensor], port: Port, where: Where) -> Tensor:
         """Return an answer with the marked units, and those that were just reached, marked."""

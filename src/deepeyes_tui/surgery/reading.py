@@ -51,7 +51,7 @@ def per_unit(places: Tensor, port: Port) -> Tensor:
     size, repeat = port.space.size, port.repeat
     if len(places) == size and repeat == 1:
         return places
-    return places.unflatten(0, (-1, size, repeat)).sum((0, 2))
+    return places.reshape(-1, size, repeat).sum((0, 2))
 
 
 def per_place(units: Tensor, port: Port, tensor: Tensor) -> Tensor:

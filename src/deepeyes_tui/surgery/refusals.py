@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from deepeyes_tui.surgery.errors import SurgeryError
 
@@ -18,7 +18,7 @@ def check_can_be_asked(model: nn.Module) -> None:
         if ".quantized" in type(module).__module__:
             raise SurgeryError(f"{name} is quantised: its weights are not cut")
     for path, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if isinstance(tensor, UninitializedTensorMixin):
+        if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
             raise SurgeryError(f"{path} is not there yet: the network has to run once first")
         if tensor.is_meta:
             raise SurgeryError(f"{path} has no data: it is on the meta device")

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from deepeyes_tui.surgery.plan import Attribute, Plan
+from deepeyes_tui.surgery.plan import Attribute, Cut, Insertion, Plan
 
 _TRIES = 80
 
@@ -53,8 +53,9 @@ def _unambiguous(several: Iterable[Attribute]) -> Iterator[tuple[Attribute, ...]
 
 
 def _candidates(plan: Plan, model: nn.Module) -> list[Attribute]:
-    sizes = dict.fromkeys((part.size, part.size_after) for part in (*plan.cuts, *plan.insertions))
-    tensors = [part.tensor for part in (*plan.cuts, *plan.insertions)]
+    parts: list[Cut | Insertion] = [*plan.cuts, *plan.insertions]
+    sizes = dict.fromkeys((part.size, part.size_after) for part in parts)
+    tensors = [part.tensor for part in parts]
     found: dict[tuple[str, str, Any], Attribute] = {}
     for path, module in model.named_modules():
         around = any(tensor.startswith(f"{path}." if path else "") for tensor in tensors)

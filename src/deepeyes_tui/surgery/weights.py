@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -42,7 +43,7 @@ def weight_of(module: nn.Module, name: str) -> Weight:
 
 
 def _parametrized(module: nn.Module, name: str) -> Weight:
-    steps = module.parametrizations[name]  # type: ignore[index]  # a ModuleDict, made by torch
+    steps: Any = module.parametrizations[name]  # type: ignore[index]  # a ModuleDict, made by torch
     if len(steps) == 1 and isinstance(steps[0], _WeightNorm):
         magnitude, direction = steps.original0, steps.original1
         return Weight((direction,), magnitude, direction)
