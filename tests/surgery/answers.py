@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deepeyes_tui.surgery.comparing import CLOSE, tolerance
+from deepeyes_tui.surgery.running.comparing import CLOSE, tolerance
 
 from .snapshots import call
 

@@ -14,15 +14,15 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from deepeyes_tui.surgery.batch_size import (
+from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.retuning.batch_size import (
     batch_size_refusal,
     find_loaders,
     read_batch_size,
     set_batch_size,
     training_loader,
 )
-from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.hyperparameters import set_hyperparameter
+from deepeyes_tui.surgery.retuning.hyperparameters import set_hyperparameter
 
 
 class Numbers(Dataset):

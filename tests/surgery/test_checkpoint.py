@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from deepeyes_tui.surgery import checkpoint
-from deepeyes_tui.surgery.checkpoint import KEPT, checkpoints, write_checkpoint
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.loading import load_checkpoint
+from deepeyes_tui.surgery.keeping import checkpoint
+from deepeyes_tui.surgery.keeping.checkpoint import KEPT, checkpoints, write_checkpoint
+from deepeyes_tui.surgery.keeping.loading import load_checkpoint
 
 
 class Tied(nn.Module):

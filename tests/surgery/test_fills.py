@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from deepeyes_tui.link.messages import GROWTHS
-from deepeyes_tui.surgery.fills import new_slices
-from deepeyes_tui.surgery.insertions import How, grown, insertion
+from deepeyes_tui.surgery.editing.fills import new_slices
+from deepeyes_tui.surgery.growing.insertions import How, grown, insertion
 from deepeyes_tui.surgery.plan import Attribute, Cut, Fill, Insertion, Role
 
 

@@ -14,10 +14,10 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.freezing import filter_freezes, freeze, frozen_layers, unfreeze
 from deepeyes_tui.surgery.growth import plan_growth
 from deepeyes_tui.surgery.plan import Cut, Fill, Insertion, Kind, Plan, Role
 from deepeyes_tui.surgery.removal import plan_removal
+from deepeyes_tui.surgery.retuning.freezing import filter_freezes, freeze, frozen_layers, unfreeze
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.1),

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from deepeyes_tui.surgery import SurgeryError, apply, plan_growth
-from deepeyes_tui.surgery.comparing import difference
 from deepeyes_tui.surgery.plan import Fill, Plan, Role
+from deepeyes_tui.surgery.running.comparing import difference
 
 from .answers import answers, tolerated
 from .architectures import CASES

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from deepeyes_tui.surgery import SurgeryError, check_can_cut
-from deepeyes_tui.surgery.wrappers import unwrapped
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 
 from .architectures_lenet import LeNet
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from deepeyes_tui.link.messages import HYPERPARAMETERS
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.hyperparameters import read_settings, set_hyperparameter
+from deepeyes_tui.surgery.retuning.hyperparameters import read_settings, set_hyperparameter
 
 
 def two_groups(kind=torch.optim.SGD, **options):

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from deepeyes_tui.surgery import SurgeryError, apply, plan_layer_addition, plan_layer_removal
-from deepeyes_tui.surgery.comparing import difference
-from deepeyes_tui.surgery.layers import put_in_place
+from deepeyes_tui.surgery.editing.replacing import put_in_place
 from deepeyes_tui.surgery.plan import Plan, Replacement
+from deepeyes_tui.surgery.running.comparing import difference
 
 from .answers import answers
 from .architectures import CASES

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from deepeyes_tui.surgery import SurgeryError, apply, trust_optimizer
-from deepeyes_tui.surgery.editing import remove_slices
+from deepeyes_tui.surgery.editing.slices import remove_slices
 from deepeyes_tui.surgery.removal import plan_removal
 
 from .snapshots import OPTIMIZERS, assert_same, by_name, everything, train

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
-from deepeyes_tui.surgery.closure import couple
 from deepeyes_tui.surgery.plan import Plan, Role
+from deepeyes_tui.surgery.planning.closure import couple
 from deepeyes_tui.surgery.rehearsal import carried_out
 from deepeyes_tui.surgery.removal import plan_removal
 from deepeyes_tui.surgery.sample import Sample

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 
-from deepeyes_tui.surgery.closure import couple
 from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.planning.closure import couple
 from deepeyes_tui.surgery.removal import plan_removal
 
 from .test_planner import Auxiliary, Coded, pictures

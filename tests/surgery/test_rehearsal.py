@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from deepeyes_tui.surgery import SurgeryError, carried_out, cost, output_change, rehearse
-from deepeyes_tui.surgery.comparing import difference, tolerance
-from deepeyes_tui.surgery.editing import clear_slices, insert_slices, remove_slices, take_slices
+from deepeyes_tui.surgery.editing.slices import clear_slices, insert_slices, remove_slices, take_slices
 from deepeyes_tui.surgery.plan import Role
 from deepeyes_tui.surgery.removal import plan_removal
+from deepeyes_tui.surgery.running.comparing import difference, tolerance
 
 from .snapshots import OPTIMIZERS, assert_same, by_name, everything, train
 

@@ -13,8 +13,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import SWALR
 
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.hyperparameters import set_hyperparameter
-from deepeyes_tui.surgery.schedulers import find_schedulers
+from deepeyes_tui.surgery.retuning.hyperparameters import set_hyperparameter
+from deepeyes_tui.surgery.retuning.schedulers import find_schedulers
 
 STEPS, CHANGED_AT, RATIO = 30, 7, 0.1
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from deepeyes_tui.surgery import SurgeryError, apply
-from deepeyes_tui.surgery.editing import remove_slices, take_slices
+from deepeyes_tui.surgery.editing.slices import remove_slices, take_slices
 from deepeyes_tui.surgery.growth import plan_growth
 from deepeyes_tui.surgery.plan import Kind, Plan, Replacement
 from deepeyes_tui.surgery.removal import plan_removal

@@ -12,7 +12,7 @@ from torch import distributed, nn
 from deepeyes_tui.surgery import apply
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.removal import plan_removal
-from deepeyes_tui.surgery.wrappers import unwrapped
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 
 from .snapshots import assert_same, by_name, everything, train
 

@@ -10,7 +10,8 @@ from torch import nn
 from deepeyes_tui.link.filter_lists import format_filters
 from deepeyes_tui.link.messages import GROWTHS, JSON, SURGERY, Action
 from deepeyes_tui.probe.renumbering import Renumbering, now_numbered
-from deepeyes_tui.surgery import layers
+from deepeyes_tui.surgery.growing.adding import plan_layer_addition
+from deepeyes_tui.surgery.growing.dropping import plan_layer_removal
 from deepeyes_tui.surgery.growth import plan_growth
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.removal import plan_removal
@@ -92,7 +93,7 @@ def _add_layer(arguments: Arguments) -> Read:
     layer = _layer(arguments)
 
     def make(model: nn.Module, sample: Sample, _: Renumbering) -> Plan:
-        return layers.plan_layer_addition(model, layer, sample)
+        return plan_layer_addition(model, layer, sample)
 
     return f"add a layer behind {layer}", layer, (make,)
 
@@ -101,7 +102,7 @@ def _drop_layer(arguments: Arguments) -> Read:
     layer = _layer(arguments)
 
     def make(model: nn.Module, sample: Sample, _: Renumbering) -> Plan:
-        return layers.plan_layer_removal(model, layer, sample)
+        return plan_layer_removal(model, layer, sample)
 
     return f"drop {layer}", layer, (make,)
 

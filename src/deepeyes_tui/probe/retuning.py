@@ -16,10 +16,10 @@ from deepeyes_tui.probe.diary import Deed, Diary
 from deepeyes_tui.probe.operations import filter_numbers
 from deepeyes_tui.probe.steering import Answer, Handler
 from deepeyes_tui.probe.surgeon import Surgeon
-from deepeyes_tui.surgery.batch_size import find_loaders
-from deepeyes_tui.surgery.freezing import Frozen, freeze, frozen_layers, unfreeze
 from deepeyes_tui.surgery.guard import check_one_process
-from deepeyes_tui.surgery.hyperparameters import format_values, read_settings, set_hyperparameter
+from deepeyes_tui.surgery.retuning.batch_size import find_loaders
+from deepeyes_tui.surgery.retuning.freezing import Frozen, freeze, frozen_layers, unfreeze
+from deepeyes_tui.surgery.retuning.hyperparameters import format_values, read_settings, set_hyperparameter
 
 
 class Retuner:

@@ -20,13 +20,13 @@ from deepeyes_tui.probe.previewing import preview, sizes
 from deepeyes_tui.probe.renumbering import Renumbering, inverse, renumbering, then
 from deepeyes_tui.probe.steering import Answer, Handler
 from deepeyes_tui.surgery.apply import apply
-from deepeyes_tui.surgery.checkpoint import write_checkpoint
 from deepeyes_tui.surgery.copies import find_copies
-from deepeyes_tui.surgery.freezing import filter_freezes
 from deepeyes_tui.surgery.guard import check_can_cut, check_states
-from deepeyes_tui.surgery.optimizers import find_optimizers
+from deepeyes_tui.surgery.keeping.checkpoint import write_checkpoint
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.rehearsal import carried_out, output_change, runs_on
+from deepeyes_tui.surgery.retuning.freezing import filter_freezes
+from deepeyes_tui.surgery.running.optimizers import find_optimizers
 from deepeyes_tui.surgery.sample import Sample
 from deepeyes_tui.surgery.undo import Applied
 

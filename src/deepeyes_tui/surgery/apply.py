@@ -10,20 +10,20 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from deepeyes_tui.surgery.carrying import Edit, carry_out, check_fits
-from deepeyes_tui.surgery.comparing import difference, tolerance
+from deepeyes_tui.surgery.editing.carrying import Edit, carry_out, check_fits
+from deepeyes_tui.surgery.editing.groups import follow_model
+from deepeyes_tui.surgery.editing.memory import ModelMemory, remember
+from deepeyes_tui.surgery.editing.optimizer_state import StateMemory, change_state, check_state, refill
+from deepeyes_tui.surgery.editing.turns import one_at_a_time
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.groups import follow_model
 from deepeyes_tui.surgery.guard import check_can_cut, optimizers
-from deepeyes_tui.surgery.memory import ModelMemory, remember
-from deepeyes_tui.surgery.optimizer_state import StateMemory, change_state, check_state, refill
 from deepeyes_tui.surgery.plan import Plan
-from deepeyes_tui.surgery.quiet import output_of
 from deepeyes_tui.surgery.rehearsal import masked_output, readable_errors, rehearse
+from deepeyes_tui.surgery.running.comparing import difference, tolerance
+from deepeyes_tui.surgery.running.quiet import output_of
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
-from deepeyes_tui.surgery.turns import one_at_a_time
 from deepeyes_tui.surgery.undo import Applied, finish
-from deepeyes_tui.surgery.wrappers import unwrapped
 
 
 def apply(

@@ -7,7 +7,7 @@ import gc
 import torch
 from torch import nn
 
-from deepeyes_tui.surgery.wrappers import unwrapped
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 
 
 def find_copies(model: nn.Module) -> list[nn.Module]:

@@ -12,9 +12,9 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from deepeyes_tui.surgery.plan import Cost
-from deepeyes_tui.surgery.quiet import first_tensor, output_of, quiet
+from deepeyes_tui.surgery.running.quiet import first_tensor, output_of, quiet
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
-from deepeyes_tui.surgery.wrappers import unwrapped
 
 
 def cost(model: nn.Module, sample: Any) -> Cost:

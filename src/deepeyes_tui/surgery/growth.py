@@ -8,15 +8,15 @@ from typing import Any
 from torch import nn
 
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.hushed import hushed
-from deepeyes_tui.surgery.insertions import Filling, How, doubtful, grown, insertion
+from deepeyes_tui.surgery.growing.insertions import Filling, How, doubtful, grown, insertion
+from deepeyes_tui.surgery.growing.proving import Proof
+from deepeyes_tui.surgery.growing.templates import Template, template_of
 from deepeyes_tui.surgery.plan import Fill, Kind, Plan, Role
-from deepeyes_tui.surgery.proving import Proof
-from deepeyes_tui.surgery.refusals import check_can_be_asked
+from deepeyes_tui.surgery.planning.refusals import check_can_be_asked
 from deepeyes_tui.surgery.rehearsal import rehearse
+from deepeyes_tui.surgery.running.hushed import hushed
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
-from deepeyes_tui.surgery.templates import Template, template_of
-from deepeyes_tui.surgery.wrappers import unwrapped
 
 MOST = 65536
 """Filters that a layer can get at once."""

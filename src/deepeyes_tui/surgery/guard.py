@@ -9,10 +9,10 @@ from torch import Tensor, distributed, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.optim import Optimizer
 
+from deepeyes_tui.surgery.editing.optimizer_state import check_optimizer, check_state
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.optimizer_state import check_optimizer, check_state
 from deepeyes_tui.surgery.plan import Plan
-from deepeyes_tui.surgery.wrappers import unwrapped
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 
 _SPLIT = "its tensors are split over processes"
 _WRAPPERS = {

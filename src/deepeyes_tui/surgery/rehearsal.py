@@ -10,15 +10,15 @@ from typing import Any
 
 from torch import nn
 
-from deepeyes_tui.surgery.carrying import carry_out, check_fits
-from deepeyes_tui.surgery.comparing import difference
 from deepeyes_tui.surgery.costs import output_and_cost
+from deepeyes_tui.surgery.editing.carrying import carry_out, check_fits
+from deepeyes_tui.surgery.editing.masking import masked
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.masking import masked
 from deepeyes_tui.surgery.plan import Cost, Plan
-from deepeyes_tui.surgery.quiet import output_of
+from deepeyes_tui.surgery.running.comparing import difference
+from deepeyes_tui.surgery.running.quiet import output_of
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
-from deepeyes_tui.surgery.wrappers import unwrapped
 
 
 @dataclass(frozen=True, slots=True)

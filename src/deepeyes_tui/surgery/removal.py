@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from deepeyes_tui.surgery.asking import first_line
-from deepeyes_tui.surgery.closure import Asked, ask_coupling
-from deepeyes_tui.surgery.comparing import CLOSE, difference
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.hushed import hushed
-from deepeyes_tui.surgery.neutral import neutral
 from deepeyes_tui.surgery.plan import Kind, Plan
-from deepeyes_tui.surgery.quiet import output_of
-from deepeyes_tui.surgery.refusals import check_can_be_asked
+from deepeyes_tui.surgery.planning.asking import first_line
+from deepeyes_tui.surgery.planning.closure import Asked, ask_coupling
+from deepeyes_tui.surgery.planning.neutral import neutral
+from deepeyes_tui.surgery.planning.refusals import check_can_be_asked
+from deepeyes_tui.surgery.planning.size_search import with_sizes
 from deepeyes_tui.surgery.rehearsal import Rehearsal, carried_out, masked_output, rehearse
-from deepeyes_tui.surgery.size_search import with_sizes
-from deepeyes_tui.surgery.wrappers import unwrapped
+from deepeyes_tui.surgery.running.comparing import CLOSE, difference
+from deepeyes_tui.surgery.running.hushed import hushed
+from deepeyes_tui.surgery.running.quiet import output_of
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 
 
 def plan_removal(model: nn.Module, layer: str, filters: Any, sample: Any) -> Plan:

@@ -7,14 +7,14 @@ from contextlib import ExitStack
 
 from torch import Tensor, nn
 
-from deepeyes_tui.surgery.carrying import check_attributes, put, settle, tensors_of
+from deepeyes_tui.surgery.editing.carrying import check_attributes, put, settle, tensors_of
+from deepeyes_tui.surgery.editing.memory import ModelMemory, TensorMemory, magnitude_values
+from deepeyes_tui.surgery.editing.optimizer_state import refill, restore_state
+from deepeyes_tui.surgery.editing.rescaling import derive_weights
+from deepeyes_tui.surgery.editing.turns import one_at_a_time
 from deepeyes_tui.surgery.errors import SurgeryError
-from deepeyes_tui.surgery.memory import ModelMemory, TensorMemory, magnitude_values
-from deepeyes_tui.surgery.optimizer_state import refill, restore_state
 from deepeyes_tui.surgery.plan import Plan
-from deepeyes_tui.surgery.rescaling import derive_weights
-from deepeyes_tui.surgery.turns import one_at_a_time
-from deepeyes_tui.surgery.wrappers import renew_wrappers, unwrapped
+from deepeyes_tui.surgery.running.wrappers import renew_wrappers, unwrapped
 
 
 class Applied:

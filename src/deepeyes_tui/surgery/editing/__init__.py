@@ -1,0 +1,1 @@
+"""Tensors, optimizers and modules changed in place, each step with its way back."""

@@ -1,0 +1,1 @@
+"""What comes new: filters modelled on others, and whole layers."""

@@ -1,0 +1,1 @@
+"""Which slices of which tensors go with some filters: the network is asked."""

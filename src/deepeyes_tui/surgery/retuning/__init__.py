@@ -1,0 +1,1 @@
+"""Hyper-parameters and freezing, while the network trains."""

@@ -1,0 +1,1 @@
+"""Models that are run without anybody noticing, what stands around them, and what trains them."""
