@@ -85,8 +85,13 @@ def test_statistics_stay_with_their_filters():
     kept = [0, 2, 3, 4]
     for name in ("maximum", "reached_step", "frequency", "dead", "always_on"):
         assert list(arrays[name]) == list(old[name][kept]), name
-    for name in ("observed", "stable_since", "histogram", "dead_window", "last_observed_step"):
+    for name in ("observed", "dead_window", "last_observed_step"):
         assert np.array_equal(arrays[name], old[name]), name
+    for name in ("histogram", "undetected", "stability", "stable_since"):
+        assert np.array_equal(arrays[name][1], old[name][1], equal_nan=True), name
+    assert old["histogram"][0].any()
+    assert not arrays["histogram"][0].any()
+    assert np.isnan(arrays["stability"][0]).all()
     assert fresh.largest() == [3, 5]
     observed(fresh, [2, 4, 1, 1], 41)
     assert list(fresh.arrays()["maximum"]) == [2, 4, 4, 5]

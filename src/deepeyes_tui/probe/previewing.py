@@ -39,6 +39,5 @@ def _parts(plans: Sequence[Plan]) -> list[Part]:
 
 
 def sizes(plans: Sequence[Plan]) -> tuple[str, str]:
-    """Return the model's parameters before and after, in words."""
-    before, after = plans[0].before.parameters, plans[-1].after.parameters
-    return f"{before:,} parameters", f"{after:,} parameters"
+    """Return the number of the model's parameters before and after."""
+    return f"{plans[0].before.parameters:,}", f"{plans[-1].after.parameters:,}"

@@ -124,8 +124,8 @@ class Surgeon:
             command.sender,
             wanted.title,
             layer=wanted.layer,
-            before=before,
-            after=after,
+            before=f"{before} parameters",
+            after=f"{after} parameters",
             plans=rehearsed.plans,
         )
         self._checkpoint(step)
@@ -135,8 +135,9 @@ class Surgeon:
         follow_back = tuple(freezes.after(plan) for plan in rehearsed.plans)
         self._acts.append(Act(number, wanted.title, applied, rehearsed.back, follow_back))
         self._tell(rehearsed.change, self._rebuilt(applied))
-        notes = [note for one in applied for note in one.notes]
-        return _said("; ".join([f"{wanted.title} at step {step}: {before} became {after}", *notes]))
+        notes = [note for one in applied for note in (*one.notes, *one.plan.warnings)]
+        saved = f"{before} -> {after} parameters"
+        return _said("; ".join([f"{wanted.title} at step {step}: {saved}", *dict.fromkeys(notes)]))
 
     def _undo(self, command: Command, step: int) -> Answer:
         if not self._acts:

@@ -19,17 +19,24 @@ class Origins:
 
     layers: NDArray[np.int64]
     filters: NDArray[np.int64]
+    whole: NDArray[np.int64]
+    """As `layers`, but `NEW` as well for those whose filters are not the same, all of them and no other."""
 
     @classmethod
     def of(cls, layers: Sequence[int], filters: Sequence[NDArray[np.int64]], offsets: NDArray[np.int64]) -> Origins:
         """Return the origins from each layer's former number, its filters' former numbers within that layer, and the
-        `offsets` of the former layers.
+        `offsets (L + 1,)` of the former layers, the end of the last among them.
         """
         flat = [
             np.where(own >= 0, own + offsets[layer], NEW) if layer >= 0 else np.full(len(own), NEW, np.int64)
             for layer, own in zip(layers, filters, strict=True)
         ]
-        return cls(np.asarray(layers, np.int64), np.concatenate(flat) if flat else np.zeros(0, np.int64))
+        whole = [
+            layer if layer >= 0 and np.array_equal(own, np.arange(offsets[layer + 1] - offsets[layer])) else NEW
+            for layer, own in zip(layers, filters, strict=True)
+        ]
+        every = np.concatenate(flat) if flat else np.zeros(0, np.int64)
+        return cls(np.asarray(layers, np.int64), every, np.asarray(whole, np.int64))
 
 
 def taken(values: NDArray[Scalar], origins: NDArray[np.int64], empty: float, axis: int = 0) -> NDArray[Scalar]:

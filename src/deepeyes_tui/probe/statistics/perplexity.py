@@ -32,8 +32,8 @@ class PerplexityWindows:
         return both[:-WINDOW], both[-WINDOW:]
 
     def carry(self, before: PerplexityWindows, origins: Origins) -> None:
-        """Take over the windows of the layers that were there before."""
-        self._ring, self.observed = taken(before._ring, origins.layers, 0, axis=1), before.observed
+        """Take over the windows of the layers whose filters are the same; perplexities of other ones say nothing."""
+        self._ring, self.observed = taken(before._ring, origins.whole, 0, axis=1), before.observed
 
 
 def shares(counts: NDArray[np.float32]) -> NDArray[np.float32]:

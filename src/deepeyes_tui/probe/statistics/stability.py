@@ -68,8 +68,8 @@ class Stability:
         self.since = np.where(self._quiet >= STABLE_WINDOWS, self._quiet_from, -1)
 
     def carry(self, before: Stability, origins: Origins) -> None:
-        """Take over what is known of the layers that were there before."""
-        self.history = taken(before.history, origins.layers, float("nan"))
-        self.since = taken(before.since, origins.layers, -1)
-        self._quiet = taken(before._quiet, origins.layers, 0)
-        self._quiet_from = taken(before._quiet_from, origins.layers, -1)
+        """Take over what is known of the layers whose filters are the same."""
+        self.history = taken(before.history, origins.whole, float("nan"))
+        self.since = taken(before.since, origins.whole, -1)
+        self._quiet = taken(before._quiet, origins.whole, 0)
+        self._quiet_from = taken(before._quiet_from, origins.whole, -1)
