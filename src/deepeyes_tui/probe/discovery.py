@@ -21,8 +21,8 @@ from deepeyes_tui.probe.inputs import first_with_places, has_places, is_channels
 from deepeyes_tui.probe.instances import positions_per_input
 from deepeyes_tui.probe.layers import Layer
 from deepeyes_tui.probe.nonlinearities import Nonlinearity, recognise
-from deepeyes_tui.probe.random_state import untouched
 from deepeyes_tui.probe.receptive_fields import ReceptiveField, find_receptive_fields
+from deepeyes_tui.surgery.running.random_state import untouched
 
 LARGEST_COPY = 1 << 30
 """Bytes of parameters and buffers above which no copy is made."""

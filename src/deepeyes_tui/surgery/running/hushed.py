@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
 
+from deepeyes_tui.surgery.running.random_state import untouched
+
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _SEED = 20
 
@@ -23,7 +25,7 @@ def hushed(model: nn.Module) -> Iterator[None]:
     with ExitStack() as stack:
         for context in (_attributes, _buffers):
             stack.enter_context(context(model))
-        for restoring in (_no_global_hooks, _random_state, _fastpath_off):
+        for restoring in (_no_global_hooks, untouched, _fastpath_off):
             stack.enter_context(restoring())
         stack.enter_context(_eager())
         for module in model.modules():
@@ -86,20 +88,6 @@ def _buffers(model: nn.Module) -> Iterator[None]:
     finally:
         for buffers, name, buffer in before:
             buffers[name] = buffer
-
-
-@contextmanager
-def _random_state() -> Iterator[None]:
-    python = random.getstate()
-    numpy = sys.modules["numpy"].random.get_state() if "numpy" in sys.modules else None
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    try:
-        with torch.random.fork_rng(devices=devices):
-            yield
-    finally:
-        random.setstate(python)
-        if numpy is not None:
-            sys.modules["numpy"].random.set_state(numpy)
 
 
 def _eager() -> AbstractContextManager[Any]:
