@@ -190,7 +190,7 @@ def test_what_can_be_frozen_and_what_not(frozen, marks, freeze, unfreeze):
 
 def test_the_line_that_is_typed_keeps_nonsense_and_says_why():
     scene = begin_typing(shown())
-    assert scene.desk.typing == "1e-3"
+    assert scene.desk.typing == ""
     wrong = entered(scene.with_desk(typing="no"), "no")
     assert wrong.desk.typing == "no"
     assert "a learning rate is a number above 0" in as_text(wrong, 80, 24)
@@ -200,6 +200,19 @@ def test_the_line_that_is_typed_keeps_nonsense_and_says_why():
     assert "will not do" not in as_text(right, 80, 24)
     assert row(entered(begin_typing(shown(row="grow")), "9"), "grow").value == "9 filters: 20 -> 29"
     assert begin_typing(shown(row="undo")).desk.typing is None
+
+
+def test_what_is_so_already_is_said_and_not_asked():
+    lr = 0.0194300816453
+    told = replace(ADAMW, settings=(Setting("lr", (lr, 2 * lr), ""), *ADAMW.settings[1:]))
+    for typed in (str(lr), f"{lr:.15g}"):
+        same = entered(begin_typing(shown(told)), typed)
+        assert same.desk.question is None
+        assert dict(same.desk.panel.proposals) == {}
+        assert same.desk.note == "the learning rate is 0.01943, 0.03886 (2 groups) already"
+    near = entered(begin_typing(shown(told)), "0.01943")
+    assert "0.0194300816453, 0.0388601632906 (2 groups) -> 0.01943, 0.03886?" in near.desk.question.text
+    assert entered(begin_typing(shown(row="betas")), "0.9 0.999").desk.question is None
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

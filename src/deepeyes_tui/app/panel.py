@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from deepeyes_tui.app.quantities import is_set
 from deepeyes_tui.link.messages import GROWTHS, HYPERPARAMETERS, JSON, Command
 from deepeyes_tui.link.preview import Setting, Settings
 
@@ -54,7 +55,7 @@ class Panel:
         """Return the panel with a value proposed; what the run has already, or refuses, is none."""
         others = {known: proposed for known, proposed in self.proposals.items() if known != name}
         setting = self.setting(name)
-        same = setting is not None and (setting.values == (value,) or bool(setting.refusal))
+        same = setting is not None and (bool(setting.refusal) or is_set(name, setting.values, value))
         return replace(self, proposals=others if same else {**others, name: value}, problem="")
 
     def dropping(self, name: str) -> Panel:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from deepeyes_tui.app.panel import MOST_NEW, Panel
+from deepeyes_tui.app.panel import MOST_NEW, Does, Panel
 from deepeyes_tui.app.panel_rows import asking, row_here, rows
-from deepeyes_tui.app.quantities import NAMES, read_count, read_value, stepped, typed_text
+from deepeyes_tui.app.quantities import NAMES, read_count, read_value, stepped
 from deepeyes_tui.app.room import Move
 from deepeyes_tui.app.scene import Asking, Scene
 from deepeyes_tui.link.messages import GROWTHS
@@ -84,17 +84,18 @@ def closed(scene: Scene) -> Scene:
 
 
 def begin_typing(scene: Scene, first: str = "") -> Scene:
-    """Let a value of the row under the cursor be typed: from a first digit, or from what it is now."""
-    here, panel = row_here(scene), scene.desk.panel
-    if here is None or panel is None or here.refusal or not (here.id in NAMES or here.id == "grow"):
+    """Let a value of the row under the cursor be typed, from nothing or a first digit; the row still shows the old."""
+    here = row_here(scene)
+    if here is None or here.refusal or not (here.id in NAMES or here.id == "grow"):
         return scene
-    now = str(panel.count) if here.id == "grow" else typed_text(panel.value(here.id))
-    fresh = scene.with_desk(typing=first or now, asking=Asking.VALUE)
+    fresh = scene.with_desk(typing=first, asking=Asking.VALUE)
     return changed(fresh, lambda panel: replace(panel, problem=""))
 
 
 def entered(scene: Scene, text: str) -> Scene:
-    """Take what was typed as a proposal, and ask; what is none stays in the line, and the panel says why."""
+    """Take what was typed as a proposal, and ask; what is none stays in the line, and the panel says why. What is so
+    already is said to be.
+    """
     here = row_here(scene)
     if here is None or not text.strip():
         return scene.with_desk(typing=None)
@@ -105,7 +106,11 @@ def entered(scene: Scene, text: str) -> Scene:
         return changed(scene, lambda panel: replace(panel, problem=problem))
     after = after.with_desk(typing=None)
     changed_row = row_here(after)
-    return asking(after, changed_row) if changed_row is not None else after
+    if changed_row is None:
+        return after
+    if changed_row.does is Does.TYPE:
+        return after.with_desk(note=f"the {changed_row.label} is {changed_row.value} already", note_is_error=False)
+    return asking(after, changed_row)
 
 
 def _taken(panel: Panel, row: str, text: str) -> Panel:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from deepeyes_tui.app.panel import SENDER, Does, Panel, Row
 from deepeyes_tui.app.panel_layer import layer_rows
 from deepeyes_tui.app.plots.numbers import printable
-from deepeyes_tui.app.quantities import NAMES, RATIOS, after_values, groups_text
+from deepeyes_tui.app.quantities import NAMES, RATIOS, after_values, change_text, groups_text
 from deepeyes_tui.app.scene import Question, Scene
 from deepeyes_tui.link.messages import Action, Command
 
@@ -47,16 +47,16 @@ def _hyperparameters(scene: Scene, panel: Panel) -> Iterator[Row]:
             why = panel.failure or ("not known yet" if panel.asking else "the run says nothing of it")
             yield Row(name, HYPERPARAMETERS, label, before, Does.TYPE, "", refusal=printable(why))
         elif name in panel.proposals:
-            yield _proposed(scene, panel, name, before)
+            yield _proposed(scene, panel, name)
         else:
             help = _step_help(name, differ=len(setting.values) > 1)
             yield Row(name, HYPERPARAMETERS, label, before, Does.TYPE, help, refusal=printable(setting.refusal))
 
 
-def _proposed(scene: Scene, panel: Panel, name: str, before: str) -> Row:
+def _proposed(scene: Scene, panel: Panel, name: str) -> Row:
     setting, value = panel.setting(name), panel.proposals[name]
-    values = after_values(name, setting.values if setting else (), value)
-    after = groups_text(values, scene.ascii, counted=False)
+    known = setting.values if setting else ()
+    before, after = change_text(known, after_values(name, known, value), scene.ascii)
     command = Command(Action.SET, {"name": name, "value": value}, sender=SENDER)
     help = "Enter sets it (asks), Esc drops it, h l go on from there"
     question = f"Set the {NAMES[name]}: {before} -> {after}?"

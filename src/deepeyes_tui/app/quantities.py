@@ -23,6 +23,8 @@ SHARES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999)
 """Momenta, and betas, that are stepped through."""
 MOST_GROUPS = 3
 """Parameter groups whose values are named beside each other."""
+EXACT = 12
+"""Digits in which values are the same that differ by no more than rounding."""
 LEAST_DECAY = 1e-6
 """Weight decays below it are stepped over to none."""
 FIRST_DECAY = 1e-5
@@ -50,19 +52,14 @@ def _tidy(number: str) -> str:
     return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(power)}"
 
 
-def typed_text(value: JSON) -> str:
-    """Return a value as it stands in the line where it can be typed anew; nothing where it is not known."""
-    return "" if value is None else value_text(value, digits=12)
-
-
-def groups_text(values: Sequence[JSON], ascii: bool = False, counted: bool = True) -> str:
+def groups_text(values: Sequence[JSON], ascii: bool = False, counted: bool = True, digits: int = 4) -> str:
     """Return the values of the first parameter groups, and with `counted` how many there are; one where all agree."""
     if not values:
         return unknown(ascii)
     if len(values) == 1:
-        return value_text(values[0], ascii)
+        return value_text(values[0], ascii, digits)
     joint = "; " if any(isinstance(value, list) for value in values) else ", "
-    shown = joint.join([value_text(value, ascii) for value in values[:MOST_GROUPS]])
+    shown = joint.join([value_text(value, ascii, digits) for value in values[:MOST_GROUPS]])
     more = f"{joint}..." if len(values) > MOST_GROUPS else ""
     return f"{shown}{more} ({len(values)} groups)" if counted else f"{shown}{more}"
 
@@ -78,6 +75,21 @@ def after_values(name: str, before: Sequence[JSON], value: JSON) -> tuple[JSON, 
     if not keeps_ratios or len(numbers) != len(before):
         return (value,)
     return tuple(float(value) * (one / reference) for one in numbers)  # type: ignore[arg-type]
+
+
+def change_text(before: Sequence[JSON], after: Sequence[JSON], ascii: bool = False) -> tuple[str, str]:
+    """Return the values of the parameter groups before and after, in as many digits as tell them apart."""
+    alike = groups_text(before, counted=False) == groups_text(after, counted=False)
+    digits = EXACT if alike else 4
+    return groups_text(before, ascii, digits=digits), groups_text(after, ascii, counted=False, digits=digits)
+
+
+def is_set(name: str, before: Sequence[JSON], value: JSON) -> bool:
+    """Return whether setting `value` would leave all parameter groups as they are."""
+    after = after_values(name, before, value)
+    after = after * len(before) if len(after) == 1 else after
+    shown = [[value_text(one, digits=EXACT) for one in values] for values in (before, after)]
+    return bool(before) and shown[0] == shown[1]
 
 
 def read_value(name: str, text: str) -> JSON:
