@@ -9,12 +9,41 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from deepeyes_tui.surgery.plan import Cost
 from deepeyes_tui.surgery.running.quiet import first_tensor, output_of, quiet
 from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
+
+
+class _Counter(TorchDispatchMode):
+    """Adds up torch's own formulas, as `FlopCounterMode` does, without the compiler that this one loads for seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # torch would load its compiler only to keep it away from here
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Carry out an operation, and count it where a formula is known; else its parts."""
+        kwargs = kwargs or {}
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is None and func is not torch.ops.prim.device.default:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **kwargs)
+        if formula is not None:
+            self.operations += formula(*args, **kwargs, out_val=result)
+        return result
 
 
 def cost(model: nn.Module, sample: Any) -> Cost:
@@ -42,9 +71,9 @@ def _counted_by_torch(model: nn.Module, sample: Sample) -> tuple[Any, int]:
             # oneDNN's LSTM is one kernel that the counter does not know; its switch warns of GPUs that are not there.
             settings.enter_context(warnings.catch_warnings(action="ignore"))
             settings.enter_context(torch.backends.mkldnn.flags(enabled=False))
-        counter = settings.enter_context(FlopCounterMode(display=False))
+        counter = settings.enter_context(_Counter())
         output = output_of(model, sample)
-    return output, counter.get_total_flops() // 2
+    return output, counter.operations // 2
 
 
 def _counted_by_hooks(model: nn.Module, sample: Sample) -> tuple[Any, int]:
