@@ -34,8 +34,8 @@ def _may_change(hook: Any) -> bool:
     while isinstance(hook, partial | MethodType):
         hook = hook.func if isinstance(hook, partial) else hook.__func__
     if not isinstance(hook, FunctionType):
-        if _is_known(type(hook).__module__) and not isinstance(hook, nn.Module):
-            return False
+        if isinstance(hook, nn.Module) or _is_known(type(hook).__module__):
+            return isinstance(hook, nn.Module)
         called = next((vars(kind)["__call__"] for kind in type(hook).__mro__ if "__call__" in vars(kind)), None)
         return not isinstance(called, FunctionType) or _may_change(called)
     if _is_known(hook.__globals__.get("__name__")):
