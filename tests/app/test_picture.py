@@ -10,10 +10,11 @@ from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, PaneName
 from deepeyes_tui.app.layout import arrange
+from deepeyes_tui.app.panes.filters import filters_text
 from deepeyes_tui.app.picture import PANES as DRAWN
 from deepeyes_tui.app.picture import as_text, draw_picture
 from deepeyes_tui.app.plots.glyphs import Glyphs
-from deepeyes_tui.app.scene import LayerOrder, Quantity, Scene
+from deepeyes_tui.app.scene import LayerOrder, Quantity, Scene, filter_order, not_seen
 from tests.app import synthetic
 from tests.app.driving import SIZES
 from tests.app.synthetic import infos, many, scene, snapshot
@@ -122,6 +123,23 @@ def test_lost_numbers_are_said_in_words():
 def test_a_layer_that_never_ran_says_so():
     for name in (PaneName.LAYERS, PaneName.PERPLEXITY, PaneName.LAYER, PaneName.FILTERS):
         assert "has not run" in as_text(SCENES["never ran"].with_desk(focus=name), 80, 24)
+
+
+@pytest.mark.parametrize("quantity", (Quantity.MAXIMUM, Quantity.FREQUENCY))
+def test_filters_of_which_nothing_was_seen_are_not_shown_as_measured(quantity):
+    made = snapshot()
+    for name, value in (("maximum", 0), ("frequency", 0), ("reached_step", -1), ("dead", False)):
+        made.arrays[name][:3] = value
+    made.arrays["dead"][2] = True
+    shown = scene(made).with_desk(focus=PaneName.FILTERS, full=True, quantity=quantity)
+    assert not_seen(shown.layer)[:4].tolist() == [True, True, False, False]
+    order = filter_order(shown, shown.layer).tolist()
+    assert sorted(order[-2:]) == [0, 1]
+    text = as_text(shown, 80, 24)
+    assert "filter 0: no activation above 0 seen yet" in text
+    assert "maximum 0" not in text
+    lines = [line.split() for line in filters_text(shown).splitlines()]
+    assert ["0", "–", "–", "–"] in [["–" if cell == "-" else cell for cell in line] for line in lines]
 
 
 def test_no_snapshot_yet_shows_why_and_the_log():

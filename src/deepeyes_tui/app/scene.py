@@ -271,14 +271,23 @@ def shown_on_map(scene: Scene) -> MapShows:
     return MapShows.ACTIVATION if scene.selection.marks else MapShows.LABELS
 
 
+def not_seen(layer: LayerStatistics) -> NDArray[np.bool_]:
+    """Return of which filters no activation above 0 was seen, since they are there or were reset, `(F,)`: what is
+    known of them is no measurement, unless they are found dead.
+    """
+    return (layer.reached_step < 0) & ~(layer.maximum > 0) & ~layer.dead
+
+
 def filter_values(scene: Scene, layer: LayerStatistics) -> NDArray[np.float32]:
-    """Return what the heatmap shows of every filter, `(F,)`."""
+    """Return what the heatmap shows of every filter, `(F,)`; NaN of those of which nothing was seen."""
     match shown_quantity(scene):
-        case Quantity.FREQUENCY:
-            return layer.frequency
         case Quantity.SELECTION if scene.sample is not None:
             return mean_activation(scene.sample, scene.selection.chosen)
-    return layer.maximum
+        case Quantity.FREQUENCY:
+            measured = layer.frequency
+        case _:
+            measured = layer.maximum
+    return np.where(not_seen(layer), np.float32(np.nan), measured)
 
 
 def filter_order(scene: Scene, layer: LayerStatistics) -> NDArray[np.intp]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from deepeyes_tui.app.bindings import PaneName
@@ -12,7 +14,7 @@ from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.heatmap import HeatmapLayout, draw_heatmap, draw_legend, layout_heatmap
 from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.plots.numbers import percent, short
-from deepeyes_tui.app.scene import Desk, Quantity, Scene, filter_order, filter_values, shown_quantity
+from deepeyes_tui.app.scene import Desk, Quantity, Scene, filter_order, filter_values, not_seen, shown_quantity
 from deepeyes_tui.app.selection import Selection
 from deepeyes_tui.link.snapshot import LayerStatistics
 
@@ -116,12 +118,13 @@ def filters_columns(scene: Scene) -> Columns | None:
     layer = scene.layer
     if layer is None:
         return None
-    flags, rows = _flags(scene, layer), []
+    flags, unseen, rows = _flags(scene, layer), not_seen(layer), []
     shown = mean_activation(scene.sample, scene.selection.chosen) if _by_marks(scene) and scene.sample else None
     for i in filter_order(scene, layer).tolist():
         state = "dead" if layer.dead[i] else "always on" if layer.always_on[i] else ""
         reached = str(layer.reached_step[i]) if layer.reached_step[i] >= 0 else "-"
-        numbers = [short(float(layer.maximum[i]), ascii=True), reached, percent(float(layer.frequency[i]), ascii=True)]
+        measured = [float(numbers[i]) if not unseen[i] else math.nan for numbers in (layer.maximum, layer.frequency)]
+        numbers = [short(measured[0], ascii=True), reached, percent(measured[1], ascii=True)]
         numbers += [short(float(shown[i]), ascii=True)] if shown is not None else []
         rows.append([str(i), *numbers, state, "marked" if flags[i] else ""])
     mean = (str(Quantity.SELECTION),) if shown is not None else ()

@@ -9,7 +9,7 @@ import numpy as np
 
 from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
-from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.app.scene import Scene, not_seen
 from deepeyes_tui.link.maps import LayerNumbers
 from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
 
@@ -116,6 +116,8 @@ def reliability(snapshot: Snapshot, layer: LayerStatistics) -> np.ndarray:
 
 def filter_words(layer: LayerStatistics, index: int, ascii: bool = False) -> str:
     """Return the numbers of one filter in a sentence."""
+    if not_seen(layer)[index]:
+        return f"filter {index}: no activation above 0 seen yet"
     maximum, reached = float(layer.maximum[index]), int(layer.reached_step[index])
     words = [f"filter {index}: maximum {short(maximum, ascii=ascii)}"]
     words.append(f"over half the layer's on {percent(float(layer.frequency[index]), ascii=ascii)}")
