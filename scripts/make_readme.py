@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from take_pictures import DEEPEYES, demo_at, take
+from take_pictures import DEEPEYES, demo_at, take, take_preview
 
 ROOT = Path(__file__).parents[1]
+PREVIEW_KEYS = ("5", "Space", "l", "Space", "l", "l", "Space", "X")
 COMMANDS = ("demo", "run", "attach", "ls", "ctl", "doctor")
 
 
@@ -44,6 +45,7 @@ def main() -> None:
         with demo_at(1200) as environment:
             take(environment, "120x40", "dark", "truecolor", ROOT / "docs/screen.svg")
             take(environment, "120x40", "dark", "truecolor", ROOT / "docs/maps.svg", "input-map")
+            take_preview(environment, "100x30", PREVIEW_KEYS, "Enter y prune", ROOT / "docs/preview.svg")
     path = ROOT / "README.md"
     text = filled(path.read_text(encoding="utf-8"), "keys", keys())
     path.write_text(filled(text, "commands", commands()), encoding="utf-8")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -71,12 +71,44 @@ def take(environment: dict[str, str], size: str, theme: str, color: str, target:
     done = subprocess.run([*DEEPEYES, "attach", "demo", *shown], env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
+    target.write_text(as_svg(done.stdout, size, theme), encoding="utf-8")
+
+
+def as_svg(screen: str, size: str, theme: str) -> str:
+    """Return a screen with its escape sequences as a picture."""
     columns = int(size.partition("x")[0])
     with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=columns, file=nowhere, force_terminal=True, color_system="truecolor")
-        console.print(Text.from_ansi(done.stdout.rstrip("\n")), no_wrap=True, soft_wrap=True, end="")
+        console.print(Text.from_ansi(screen.rstrip("\n")), no_wrap=True, soft_wrap=True, end="")
         svg = console.export_svg(title="deepeyes demo", theme=THEMES["light" if theme == "light" else "dark"])
-    target.write_text(svg.replace("<text ", '<text xml:space="preserve" '), encoding="utf-8")
+    return svg.replace("<text ", '<text xml:space="preserve" ')
+
+
+def take_preview(environment: dict[str, str], size: str, keys: Sequence[str], shows: str, target: Path) -> None:
+    """Write a picture of what a viewer in tmux shows after some keys, once a text is on its screen."""
+    width, height = size.split("x")
+    tmux = ["tmux", "-L", f"deepeyes-pictures-{os.getpid()}", "-f", os.devnull]
+    variables = [f"DEEPEYES_HOME={environment['DEEPEYES_HOME']}", "COLORTERM=truecolor", "LC_ALL=C.UTF-8"]
+    viewer = ["env", *variables, *DEEPEYES, "attach", "demo", "--theme", "dark", "--color", "truecolor"]
+    try:
+        subprocess.run([*tmux, "new-session", "-d", "-x", width, "-y", height, *viewer], check=True)
+        _await(tmux, "conv1")
+        for key in keys:
+            subprocess.run([*tmux, "send-keys", key], check=True)
+            time.sleep(0.5)
+        _await(tmux, shows)
+        screen = subprocess.run([*tmux, "capture-pane", "-e", "-p"], capture_output=True, text=True).stdout
+    finally:
+        subprocess.run([*tmux, "kill-server"])
+    target.write_text(as_svg(screen, size, "dark"), encoding="utf-8")
+
+
+def _await(tmux: Sequence[str], text: str) -> None:
+    for _ in range(300):
+        if text in subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, text=True).stdout:
+            return
+        time.sleep(0.1)
+    sys.exit(f"the viewer never showed {text!r}")
 
 
 def main() -> None:
