@@ -78,7 +78,7 @@ def test_tensors_of_a_module_stand_together():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (None, "how much it changes is not known"),
+        *((lost, "how much it changes is not known") for lost in (None, float("nan"), float("inf"))),
         (4e-7, "no change: the filters are silent"),
         (0.0032, "changes by at most 0.3% of the largest output"),
         (2.5, "changes by at most 250% of the largest output"),

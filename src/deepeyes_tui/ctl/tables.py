@@ -57,7 +57,7 @@ def _cost(name: str, before: int, after: int) -> tuple[str, ...]:
 
 def _change(preview: Preview) -> str:
     exact = "exact" if preview.exact else "not exact"
-    if preview.change is None or math.isnan(preview.change):
+    if preview.change is None or not math.isfinite(preview.change):
         return f"{exact}, change not known"
     return f"{exact}, changes by at most {preview.change:.2g} of its largest value"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -74,7 +75,7 @@ def _body(scene: Scene, proposal: Proposal, preview: Preview, width: int) -> lis
 def _change_words(proposal: Proposal, preview: Preview, ascii: bool) -> str:
     """Say what becomes of the network's output, in eval mode, on a batch of the training."""
     change = preview.change
-    if change is None:
+    if change is None or not math.isfinite(change):
         return "how much it changes is not known"
     if abs(change) >= NOTHING:
         return f"changes by at most {percent(change, ascii=ascii)} of the largest output"
