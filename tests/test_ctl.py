@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from deepeyes_tui import cli
+from deepeyes_tui.ctl.tables import plan_lines
 from deepeyes_tui.ctl.verbs import VERBS
 from deepeyes_tui.link.control import ControlServer
 from deepeyes_tui.link.journal import JOURNAL, Entry, append
@@ -17,7 +19,7 @@ from deepeyes_tui.link.messages import GROWTHS, HYPERPARAMETERS, SURGERY, Action
 from deepeyes_tui.link.preview import Part, Preview, Setting, Settings
 from deepeyes_tui.link.runs import claim_run
 from deepeyes_tui.link.snapshot import RunState, Status
-from tests.link.boards import make_arrays, make_writer
+from tests.link.boards import make_arrays, make_series, make_writer
 
 STRUCTURE = 4
 PARTS = (Part("features.0.weight", 0, 20, 17, "writes"), Part("fc.weight", 1, 320, 272, "reads"))
@@ -269,6 +271,9 @@ def test_filters_of_a_run_without_a_board(capsys, run):
         ("freeze", "LAYER"),
         ("lr", "VALUE"),
         ("lr nan", "a number is needed"),
+        ("lr 1_0", "a number is needed"),
+        ("lr \uff11", "a number is needed"),
+        ("grow conv1 \uff11", "a positive number"),
         ("betas 0.9", "two numbers"),
         ("betas 0.9,x", "two numbers"),
         ("batch-size 1.5", "a positive number"),
@@ -338,6 +343,37 @@ def test_status_comes_from_the_board(capsys, run):
     assert ctl(capsys, "status") == (0, "demo: training, step 12, loss 0.5, accuracy 0.75\n", "")
     assert json.loads(ctl(capsys, "status", "--json")[1])["step"] == 12
     assert run.commands == []
+
+
+def test_a_loss_that_is_lost_is_said(capsys, run):
+    arrays, series = make_arrays(fill=0), (make_series("loss"),)
+    status = Status(state=RunState.TRAINING, step=13, loss=float("nan"), published_at=time.time())
+    make_writer(run.run.board).publish(status, arrays, series)
+    assert ctl(capsys, "status") == (0, "demo: training, step 13, loss NaN\n", "")
+
+
+def test_what_has_ended_is_said_to_have_and_which_runs_live(capsys, run):
+    ended = claim_run("ended")
+    status = Status(state=RunState.STOPPED, step=1389, accuracy=0.5, published_at=time.time())
+    make_writer(ended.board).publish(status, make_arrays(fill=0))
+    ended.update(exit_status=0, pid=_no_process())
+    ended.remove_live()
+    assert cli.main(["ctl", "ended", "prune", "conv1", "3"]) == 1
+    said = "ended: the training has ended, there is nothing to steer (stopped at step 1389); runs that live: demo\n"
+    assert capsys.readouterr().err == said
+    assert cli.main(["ctl", "ended", "status"]) == 0
+    assert capsys.readouterr().out == "ended: stopped at step 1389, accuracy 0.5\n"
+
+
+def _no_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_change_that_cannot_be_measured_is_not_known():
+    for change in (float("nan"), float("inf"), None):
+        assert "exact, change not known" in "\n".join(plan_lines(replace(PREVIEW, change=change)))
 
 
 def test_a_run_that_has_gone(capsys):

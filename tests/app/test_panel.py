@@ -76,11 +76,11 @@ def test_what_is_typed_is_read(name, text, value):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        *(("lr", text) for text in ("0", "-1", "nan", "inf", "1e999", "", "fast", "0,1")),
+        *(("lr", text) for text in ("0", "-1", "nan", "inf", "1_0", "\uff11", "1e999", "", "fast", "0,1")),
         *(("momentum", text) for text in ("1", "-0.1", "0.9 0.9")),
         *(("betas", text) for text in ("0.9", "0.9 1", "0.9 x", "0.9 0.9 0.9")),
         *(("weight_decay", text) for text in ("-1e-4", "none")),
-        *(("batch_size", text) for text in ("0", "-2", "1.5", "9" * 20, "many")),
+        *(("batch_size", text) for text in ("0", "-2", "\uff11", "1.5", "9" * 20, "many")),
     ],
 )
 def test_nonsense_is_refused_in_a_sentence(name, text):

@@ -104,7 +104,7 @@ def read_count(text: str, most: int) -> int:
 
 def _number(text: str, wanted: str, fits: Callable[[float], bool]) -> float:
     try:
-        value = float(text)
+        value = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and fits(value)):
@@ -137,7 +137,7 @@ def _batch(text: str) -> JSON:
 
 
 def _whole(text: str, most: int, wanted: str) -> int:
-    value = int(text) if text.isdecimal() and len(text) <= 12 else 0
+    value = int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else 0
     if not 1 <= value <= most:
         raise ValueError(f"{text!r} will not do: {wanted}")
     return value

@@ -7,10 +7,10 @@ import getpass
 import json
 import sys
 from dataclasses import asdict
-from typing import Any
 
 from deepeyes_tui.ctl.arguments import add_actions
 from deepeyes_tui.ctl.board import filters_in_state
+from deepeyes_tui.ctl.condition import status_line, why_unheard
 from deepeyes_tui.ctl.orders import JOURNAL, Order
 from deepeyes_tui.ctl.tables import journal_lines, plan_lines, settings_lines
 from deepeyes_tui.link.client import ControlClient
@@ -35,7 +35,7 @@ def control(options: argparse.Namespace) -> int:
     try:
         outcome = _sent(run, order, options.timeout or order.timeout)
     except (ControlError, MessageError) as error:
-        outcome = Outcome(0, False, str(error))
+        outcome = Outcome(0, False, why_unheard(run, error))
     return _print_outcome(run, order.action, outcome, as_json=options.json)
 
 
@@ -58,8 +58,7 @@ def _on_board(run: Run, order: Order, structure: int) -> dict[str, JSON]:
 
 
 def _print_status(run: Run, *, as_json: bool) -> int:
-    known = facts(run)
-    print(json.dumps(known) if as_json else f"{known['name']}: {known['sentence']}, {_figures(known)}")
+    print(json.dumps(facts(run)) if as_json else status_line(run))
     return 0
 
 
@@ -93,11 +92,6 @@ def _answer(run: Run, action: str, outcome: Outcome) -> str:
     except MessageError as error:
         return f"{run.name}: {outcome.message} ({error})"
     return f"{run.name}: {outcome.message}"
-
-
-def _figures(known: dict[str, Any]) -> str:
-    named = [f"{key} {known[key]:.4g}" for key in ("loss", "accuracy") if known[key] is not None]
-    return ", ".join([f"step {known['step']}", *named])
 
 
 def _user() -> str:

@@ -118,7 +118,7 @@ def _two(text: str) -> list[str]:
 
 def _number(text: str, needed: str) -> float:
     try:
-        number = float(text)
+        number = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
@@ -128,6 +128,6 @@ def _number(text: str, needed: str) -> float:
 
 def count(text: str) -> int:
     """Return a positive number. Raises ValueError."""
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise ValueError(f"a positive number is needed, not {text!r}")
     return int(text)

@@ -82,7 +82,7 @@ def _count(text: str) -> int:
 
 
 def _filter(text: str) -> int:
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(f"the number of a filter is needed, not {text!r}")
     return int(text)
 

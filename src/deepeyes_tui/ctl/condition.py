@@ -1,0 +1,57 @@
+"""How a run stands, in a line: what `status` says, and why a run takes no commands any more."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from deepeyes_tui.link.runs import Run, is_live, list_runs
+from deepeyes_tui.link.snapshot import Snapshot
+from deepeyes_tui.link.watcher import RunView, Watcher
+
+MOST_NAMED = 4
+"""Runs that are named as those which live."""
+
+
+def view_of(run: Run) -> RunView:
+    """Return how a run stands. Raises RunError."""
+    watcher = Watcher(run)
+    try:
+        view = watcher.poll()
+    finally:
+        watcher.close()
+    assert view is not None  # only a second look can find nothing new
+    return view
+
+
+def status_line(run: Run) -> str:
+    """Return the run's state in words, with its step, loss and accuracy. Raises RunError."""
+    view = view_of(run)
+    step = str(view.snapshot.status.step if view.snapshot else 0)
+    said = step in re.findall(r"\d+", view.sentence.replace(",", ""))
+    return ", ".join([f"{run.name}: {view.sentence}", *([] if said else [f"step {step}"]), *_measured(view.snapshot)])
+
+
+def _measured(snapshot: Snapshot | None) -> list[str]:
+    """Return loss and accuracy; those that were given but are no numbers are said to be NaN."""
+    if snapshot is None:
+        return []
+    status = snapshot.status
+    values = {"loss": status.loss, "accuracy": status.accuracy}
+    given = (name for name, value in values.items() if name in snapshot.series or not math.isnan(value))
+    return [_figure(name, values[name]) for name in given]
+
+
+def _figure(name: str, value: float) -> str:
+    return f"{name} NaN" if math.isnan(value) else f"{name} {value:.4g}"
+
+
+def why_unheard(run: Run, error: Exception) -> str:
+    """Say why a run did not take a command: of one that has ended how, and which others live. Raises RunError."""
+    view = view_of(run)
+    if not view.condition.is_over:
+        return str(error)
+    names = [other.name for other in list_runs() if is_live(other)]
+    more = ", ..." if len(names) > MOST_NAMED else ""
+    live = f"; runs that live: {', '.join(names[:MOST_NAMED])}{more}" if names else ""
+    return f"the training has ended, there is nothing to steer ({view.sentence}){live}"
