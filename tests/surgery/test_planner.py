@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
+from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.plan import Plan, Role
 from deepeyes_tui.surgery.planning.closure import couple
 from deepeyes_tui.surgery.rehearsal import carried_out
@@ -464,3 +465,21 @@ def test_the_plan_counts_what_is_saved() -> None:
     assert (plan.before.parameters, plan.after.parameters) == (36 + 21, 24 + 15)
     assert (plan.before.multiply_adds, plan.after.multiply_adds) == (48, 32)
     assert plan.change > 0
+
+
+def winners_take_all(h: Tensor) -> Tensor:
+    return h * (h > h.kthvalue(h.shape[1] - 3, 1, keepdim=True).values)
+
+
+def brightest_maps(h: Tensor) -> Tensor:
+    chosen = h.mean((2, 3)).topk(3, 1).indices
+    return h * torch.zeros(h.shape[:2]).scatter(1, chosen, 1.0)[..., None, None]
+
+
+@pytest.mark.parametrize("code", [winners_take_all, brightest_maps])
+@pytest.mark.parametrize("seed", range(5))
+def test_channels_that_compete_are_not_cut(code: Callable[[Tensor], Tensor], seed: int) -> None:
+    torch.manual_seed(seed)
+    model = Coded(lambda self, one, two: code(F.relu(one)), 10, 10)
+    with pytest.raises(SurgeryError):
+        plan_removal(model, "one", [1], pictures(8, 1, 3, 3))

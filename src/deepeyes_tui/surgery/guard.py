@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -14,6 +16,8 @@ from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.running.wrappers import unwrapped
 
+MOST_NODES = 64
+"""Of a graph that are looked at until one keeps tensors."""
 _SPLIT = "its tensors are split over processes"
 _WRAPPERS = {
     "FullyShardedDataParallel": f"the model is under FSDP: {_SPLIT}",
@@ -43,6 +47,36 @@ def check_can_cut(model: nn.Module, optimizer: Optimizer | Sequence[Optimizer] |
         _check_tensor(name, tensor)
     for one in optimizers(optimizer):
         check_optimizer(one)
+
+
+def check_graph(loss: object) -> None:
+    """Raise SurgeryError where a loss still waits for its backward pass, which would meet tensors of other shapes.
+
+    The first of its nodes that keeps tensors tells: those further on may be recomputed when they are asked for.
+    """
+    waiting = deque([loss.grad_fn] if isinstance(loss, Tensor) and loss.grad_fn is not None else [])
+    for _ in range(MOST_NODES):
+        if not waiting:
+            return
+        node = waiting.popleft()
+        kept = [name.replace("_raw", "", 1) for name in dir(node) if name.startswith("_raw_saved_")]
+        if kept and not _are_freed(node, kept):
+            raise SurgeryError(
+                "the graph of the loss given to step() is kept for a backward to come: call step after "
+                "optimizer.step(), or give it loss.detach()"
+            )
+        if kept:
+            return
+        waiting.extend(following for following, _ in node.next_functions if following is not None)
+
+
+def _are_freed(node: Any, names: Sequence[str]) -> bool:
+    try:
+        for name in names:
+            getattr(node, name)
+    except RuntimeError:
+        return True
+    return False
 
 
 def check_states(plan: Plan, model: nn.Module, optimizer: Optimizer | Sequence[Optimizer] | None) -> None:

@@ -62,14 +62,14 @@ class _Proof:
         plan, rehearsal = self._plan, self._rehearsed(self._plan)
         if rehearsal is None:
             plan = self._with_sizes()
-            rehearsal = rehearse(plan, self._model, self._asked.asked)
+            rehearsal = rehearse(plan, self._model, self._asked.sample)
         if self._asked.training:
             self._check_trains(plan)
         return replace(plan, before=rehearsal.before, after=rehearsal.after, change=rehearsal.output_change)
 
     def _rehearsed(self, plan: Plan) -> Rehearsal | None:
         try:
-            rehearsal = rehearse(plan, self._model, self._asked.asked)
+            rehearsal = rehearse(plan, self._model, self._asked.sample)
         except SurgeryError as error:
             self._why = str(error)
             return None
@@ -101,12 +101,12 @@ class _Proof:
 
     def _expected(self) -> Any:
         with neutral(self._model, self._asked.coupling.spans):
-            return masked_output(self._plan, self._model, self._asked.asked)
+            return masked_output(self._plan, self._model, self._asked.sample)
 
     def _works(self, plan: Plan, expected: Any) -> bool:
         try:
             with carried_out(plan, self._model), neutral(self._model, self._asked.coupling.spans):
-                return self._close(difference(output_of(self._model, self._asked.asked), expected))
+                return self._close(difference(output_of(self._model, self._asked.sample), expected))
         except Exception as error:  # the forward pass is the user's
             self._why = first_line(error)
             return False
@@ -116,7 +116,7 @@ class _Proof:
             with carried_out(plan, self._model), torch.no_grad():
                 for module in self._model.modules():
                     module.__dict__["training"] = True
-                self._model(*self._asked.asked.args, **self._asked.asked.kwargs)
+                self._model(*self._asked.sample.args, **self._asked.sample.kwargs)
         except Exception as error:
             why = f"without them the network does not run in training: {first_line(error)}"
             raise SurgeryError(f"filters of {self._asked.layer} cannot go: {why}") from error

@@ -9,10 +9,11 @@ from typing import Any
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-FEW, FEWER = 4, 2
-"""Rows that are enough to ask a network which channels belong together; fewer where they are large."""
-LARGE = 1 << 16
-"""Bytes of a row."""
+ENOUGH = ((1 << 13, 32), (1 << 16, 8))
+"""Up to how many bytes of a row how many rows are enough to ask a network with: what holds on few may not on more."""
+FEWEST = 2
+ID = 256
+"""Bytes that a whole number counts for: it is a vector soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Sample:
         return Sample(tree_map_only(Tensor, first, self.args), tree_map_only(Tensor, first, dict(self.kwargs)))
 
     def _enough(self) -> int:
-        first = next((leaf for leaf in tree_leaves((self.args, dict(self.kwargs))) if isinstance(leaf, Tensor)), None)
-        rows = len(first) if first is not None and first.dim() else 1
-        return FEWER if self.size > LARGE * max(rows, 1) else FEW
+        tensors = [leaf for leaf in tree_leaves((self.args, dict(self.kwargs))) if isinstance(leaf, Tensor)]
+        rows = max([1, *(len(tensor) for tensor in tensors[:1] if tensor.dim())])
+        size = sum(one.numel() * (one.element_size() if one.is_floating_point() else ID) for one in tensors)
+        return next((many for most, many in ENOUGH if size <= most * rows), FEWEST)

@@ -23,7 +23,7 @@ from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
 
 _SEED = 94
-_ROWS = 2
+_ROWS = 4
 
 Slab = tuple[int, Tensor]
 """An axis of an own tensor, and which places along it: booleans."""
@@ -67,7 +67,7 @@ class Asker:
             atom.module.__dict__["forward"] = _stand_in(self, atom)
         self.own.take(self._model, self.atoms, self._chances)
         try:
-            self._first(sample.few(_ROWS), sample)
+            self._first(sample.few().few(_ROWS), sample)
         except Exception as error:  # the user's code may raise anything
             raise SurgeryError(f"the network does not run on the sample: {first_line(error)}") from error
         try:

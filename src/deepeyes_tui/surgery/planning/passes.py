@@ -78,8 +78,9 @@ class Memory:
         return answer
 
     def _two(self, leaf: Tensor) -> tuple[Tensor, Tensor]:
+        """What was small becomes the largest, what was large the smallest: units change their places in any order."""
         value = positive(leaf, self.chances)
-        return value, torch.where(value < 1, value + 0.5, value - 0.5)
+        return value, torch.where(value < 1, value + 3, value / 8)
 
 
 class Pass(ABC):
