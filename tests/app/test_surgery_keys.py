@@ -56,6 +56,12 @@ class Run:
     def actions(self, *which):
         return [arguments for action, arguments in self.told if action in which]
 
+    def holds(self):
+        """For how many seconds it was told to wait, always by the same viewer."""
+        told = self.actions(Action.HOLD)
+        assert len({one["by"] for one in told}) <= 1
+        return [one["seconds"] for one in told]
+
     def _run(self):
         while not self._stop.is_set():
             self.server.wait(0.02)
@@ -210,7 +216,7 @@ async def test_pruning_the_marked_filters(run, tmp_path):
         assert "conv2.weight  20 → 17  reads" in screen(app)
         assert "no change: the filters are silent" in screen(app)
         assert rows(app)[-1].startswith(" Enter y prune  Esc n not")
-        assert run.actions(Action.HOLD) == [{"seconds": 30}]
+        assert run.holds() == [surgery.HOLD_SECONDS]
         await pilot.press("enter")
         await quiet(pilot)
         assert "prune done" in rows(app)[-1]
@@ -219,7 +225,7 @@ async def test_pruning_the_marked_filters(run, tmp_path):
     filters = {"conv1": [3, 7, 11], "fc1": [40]}
     assert run.actions(Action.PLAN) == [{"action": "prune", "filters": filters, "structure": 1}]
     assert run.actions(Action.PRUNE) == [{"filters": filters, "structure": 4, "inexact": False}]
-    assert run.actions(Action.HOLD)[-1] == {"seconds": 0}
+    assert run.holds()[-1] == 0
     assert [action for action, _ in run.told if action != "focus"] == ["hold", "plan", "prune", "hold"]
 
 
@@ -235,7 +241,7 @@ async def test_declining_changes_nothing_and_lets_the_training_go_on(run, tmp_pa
         assert app.scene.desk.proposal is None
         assert app.is_running
     assert run.actions(Action.PLAN) == [{"action": "prune", "filters": {"conv1": [cursor]}, "structure": 1}]
-    assert run.actions(Action.HOLD) == [{"seconds": 30}, {"seconds": 0}]
+    assert run.holds() == [surgery.HOLD_SECONDS, 0]
     assert run.actions(Action.PRUNE) == []
 
 
@@ -258,7 +264,7 @@ async def test_a_refused_plan_says_why_and_cannot_be_agreed_to(run, tmp_path):
         assert "conv1 feeds the network's output" in screen(app)
         await pilot.press("enter", "y")
         await quiet(pilot)
-        assert run.actions(Action.HOLD)[-1] == {"seconds": 0}
+        assert run.holds()[-1] == 0
         assert "Esc back" in rows(app)[-1]
     assert run.actions(Action.PRUNE) == []
 
@@ -289,7 +295,7 @@ async def test_the_run_may_refuse_at_the_last_moment(run, tmp_path):
         assert "nothing was done: the disk is full" in screen(app)
         assert not app.scene.desk.proposal.ready
         assert app.scene.selection.marks == {3, 7, 11}
-    assert run.actions(Action.HOLD)[-1] == {"seconds": 0}
+    assert run.holds()[-1] == 0
 
 
 async def test_another_viewer_was_first_elsewhere_and_the_plan_is_asked_again(run, tmp_path):
@@ -306,6 +312,27 @@ async def test_another_viewer_was_first_elsewhere_and_the_plan_is_asked_again(ru
         assert "The model has changed meanwhile" in screen(app)
         assert app.scene.desk.proposal.ready
     assert run.actions(Action.PLAN)[-1] == {"action": "prune", "filters": {"fc1": [40]}, "structure": 2}
+
+
+async def test_what_another_viewer_does_is_told_at_once_and_what_is_left_out_too(run, tmp_path):
+    given = source()
+    app = viewer(given, folder=tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.scene = replace(app.scene, selection=mark_in(app.scene.selection, {0: [12, 13], 2: [17]}))
+        await pilot.press("X")
+        await quiet(pilot)
+        assert "meanwhile" not in screen(app)
+        given.tell(after())
+        app.tick()
+        await quiet(pilot)
+        text = " ".join(screen(app).split())
+        assert "The model has changed meanwhile" in text
+        assert "the filters there are others now: conv1: 12,13." in text
+        assert app.scene.desk.proposal.ready
+        app.tick()
+        await quiet(pilot)
+    assert run.actions(Action.PLAN)[1:] == [{"action": "prune", "filters": {"fc1": [17]}, "structure": 2}]
+    assert run.holds() == [surgery.HOLD_SECONDS] * 2
 
 
 @pytest.mark.parametrize("action", [Action.PLAN, Action.PRUNE])
@@ -347,13 +374,13 @@ async def test_the_training_is_held_as_long_as_the_preview_is_open(run, tmp_path
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("5", "X")
         await pilot.pause(0.5)
-        assert run.actions(Action.HOLD).count({"seconds": 30}) > 2
+        assert run.holds().count(surgery.HOLD_SECONDS) > 2
         await pilot.press("escape")
         await quiet(pilot)
         count = len(run.told)
         await pilot.pause(0.3)
         assert len(run.told) == count
-    assert run.actions(Action.HOLD)[-1] == {"seconds": 0}
+    assert run.holds()[-1] == 0
 
 
 async def test_a_preview_that_is_opened_again_at_once_is_held_as_well(run, tmp_path, monkeypatch):
@@ -365,10 +392,10 @@ async def test_a_preview_that_is_opened_again_at_once_is_held_as_well(run, tmp_p
             app.do(action)
         await quiet(pilot)
         assert app.scene.desk.proposal.ready
-        count = len(run.actions(Action.HOLD))
+        count = len(run.holds())
         await pilot.pause(0.4)
-        assert run.actions(Action.HOLD)[-1] == {"seconds": 30}
-        assert len(run.actions(Action.HOLD)) > count
+        assert run.holds()[-1] == surgery.HOLD_SECONDS
+        assert len(run.holds()) > count
 
 
 async def test_growing_is_shown_and_agreed_to_in_the_same_way(run, tmp_path):

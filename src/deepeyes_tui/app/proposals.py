@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -62,6 +64,16 @@ def wanted(command: Command) -> dict[str, JSON]:
     return {layer: None} if isinstance(layer, str) else {}
 
 
+def asked_again(before: Command, after: Command) -> str:
+    """Say that the network is another than it was asked about, and what of a command is left out for that."""
+    said = "The model has changed meanwhile: this is what would be done to it as it is now."
+    still = wanted(after)
+    lost = [_subject(name, filters) for name, filters in wanted(before).items() if name not in still]
+    if not lost:
+        return said
+    return f"{said} Left out, and marked no more, as the filters there are others now: {' and '.join(lost)}."
+
+
 def _subject(name: str, filters: JSON) -> str:
     if not isinstance(filters, list):
         return name
@@ -85,7 +97,7 @@ def carry_out_command(proposal: Proposal) -> Command:
 
 def hold_command(seconds: float) -> Command:
     """Return the command that lets the training wait; 0 ends that."""
-    return Command(Action.HOLD, {"seconds": seconds}, sender=SENDER)
+    return Command(Action.HOLD, {"seconds": seconds, "by": f"{socket.gethostname()} {os.getpid()}"}, sender=SENDER)
 
 
 def answered(proposal: Proposal, preview: Preview) -> Proposal:

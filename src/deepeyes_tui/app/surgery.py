@@ -16,6 +16,7 @@ from deepeyes_tui.app.proposals import (
     SENDER,
     Proposal,
     answered,
+    asked_again,
     carry_out_command,
     hold_command,
     plan_command,
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from deepeyes_tui.app.viewer import Viewer
     from deepeyes_tui.link.snapshot import Snapshot
 
-HOLD_SECONDS: Final = 30.0
+HOLD_SECONDS: Final = 15.0
 """For which the training waits without another word: so long at most after a viewer that has died."""
-RENEW_EVERY: Final = 10.0
+RENEW_EVERY: Final = 5.0
 ANSWER_WITHIN: Final = 60.0
 """Seconds for a plan: a long step, and the network asked many times."""
 DONE_WITHIN: Final = 300.0
@@ -44,7 +45,6 @@ DONE_WITHIN: Final = 300.0
 UNDO: Final = "undo"
 CHANGED: Final = "model has changed"
 """What a run says of an operation that was planned for another structure."""
-ASKED_AGAIN: Final = "The model has changed meanwhile: what is shown is what would be done to it as it is now."
 NOTHING_MARKED: Final = "nothing is marked: space marks a filter in Filters, d all dead ones"
 
 
@@ -100,6 +100,12 @@ class Surgeon:
         self._show(sent)
         self._work(self._carry_out(sent))
 
+    def look(self) -> None:
+        """Ask again about what is shown when somebody else has changed the network meanwhile."""
+        proposal = self._viewer.scene.desk.proposal
+        if proposal is not None and proposal.ready and self._outdated(proposal):
+            self._ask_again(proposal)
+
     def ask_to_undo(self) -> None:
         """Ask before the last operation is taken back."""
         if said := steering.refusal(self._viewer.scene):
@@ -127,7 +133,7 @@ class Surgeon:
         if not self._shown(proposal):
             return
         if self._outdated(proposal):
-            self._ask_again(proposal, ASKED_AGAIN)
+            self._ask_again(proposal)
         elif said.ok:
             self._answer(proposal, said)
         else:
@@ -139,13 +145,13 @@ class Surgeon:
         except MessageError as error:
             self._refuse(proposal, str(error))
 
-    def _ask_again(self, proposal: Proposal, remark: str) -> None:
+    def _ask_again(self, proposal: Proposal) -> None:
         command = still_meant(proposal.command, self._meant, self._viewer.scene.snapshot)
         if command is None:
             names = ", ".join(wanted(proposal.command))
             self._refuse(proposal, f"the model has changed since: {names} has other filters now, or is gone")
         else:
-            self._propose(command, remark)
+            self._propose(command, asked_again(proposal.command, command))
 
     def _refuse(self, proposal: Proposal, why: str) -> None:
         self._show(refused(proposal, why))
@@ -164,7 +170,7 @@ class Surgeon:
         seen = self._shown(proposal)
         if not said.ok and said.heard and seen:
             if CHANGED in said.message:
-                self._ask_again(proposal, ASKED_AGAIN)
+                self._ask_again(proposal)
             else:
                 self._refuse(proposal, said.message)
             return

@@ -143,6 +143,7 @@ class Viewer(PacedApp, inherit_bindings=False):
         if news.number != self._taken and not self.scene.desk.frozen and self.may_draw():
             self.scene = self._with_news(self.scene, news)
         panel_desk.look(self)
+        self.surgeon.look()
 
     def tick_maps(self) -> None:
         """Ask for the maps that are missing, and take what has come."""
