@@ -38,14 +38,14 @@ class Net(nn.Module):
 class Training:
     """A training in a thread, which waits for commands at each of its steps."""
 
-    def __init__(self, control="on", passes=True, given=True):
+    def __init__(self, control="on", passes=True, given=True, early=False):
         torch.manual_seed(0)
         self.model, self.errors, self.losses = Net(), [], []
         self.optimizer = torch.optim.SGD(self.model.parameters(), 0.05, momentum=0.9)
         draw = torch.Generator().manual_seed(1)
         data = TensorDataset(torch.rand(64, 1, 8, 8, generator=draw), torch.randint(3, (64,), generator=draw))
         self.loader = DataLoader(data, 16, shuffle=True)
-        self.passes, self.control, self.given = passes, control, given
+        self.passes, self.control, self.given, self.early = passes, control, given, early
         self.ended, self.started = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -78,9 +78,12 @@ class Training:
             return 0.0
         self.optimizer.zero_grad()
         loss = functional.cross_entropy(self.model(x), y)
+        if self.early:
+            monitor.step(loss=loss, targets=y)
         loss.backward()
         self.optimizer.step()
-        monitor.step(loss=loss, targets=y)
+        if not self.early:
+            monitor.step(loss=loss, targets=y)
         return loss.item()
 
     def ask(self, action, /, **arguments):
@@ -350,6 +353,28 @@ def test_a_hold_ends_by_itself_and_on_request(training):
     assert len(running.losses) > held
     assert not running.ask(Action.HOLD, seconds=1e9).ok
     assert not running.ask(Action.HOLD).ok
+
+
+def test_a_hold_is_of_who_looks_and_resume_ends_all(training):
+    running = training()
+    assert running.ask(Action.HOLD, seconds=60, by="one").ok
+    assert running.ask(Action.HOLD, seconds=60, by="other").ok
+    assert running.ask(Action.HOLD, seconds=0, by="one").ok
+    held = len(running.losses)
+    time.sleep(0.3)
+    assert len(running.losses) - held <= 1
+    assert any("preview" in notice for notice in running.snapshot().status.notices)
+    assert running.ask(Action.RESUME).ok
+    time.sleep(0.3)
+    assert len(running.losses) > held + 1
+
+
+def test_a_step_told_of_before_its_backward_is_not_cut(training):
+    running = training(early=True)
+    outcome = running.ask(Action.PRUNE, filters={"conv": [1]})
+    assert not outcome.ok
+    assert "backward to come" in outcome.message
+    assert running.filters()["conv"] == 8
 
 
 def test_a_checkpoint_is_saved_on_request(training):

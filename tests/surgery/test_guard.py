@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from deepeyes_tui.surgery import SurgeryError, check_can_cut
+from deepeyes_tui.surgery.guard import check_graph
 from deepeyes_tui.surgery.running.wrappers import unwrapped
 
 from .architectures_lenet import LeNet
@@ -84,3 +86,24 @@ def test_ordinary_networks_and_what_is_around_them_pass() -> None:
     for one in (model, wrapped):
         check_can_cut(one, [torch.optim.Adam(model.parameters()), torch.optim.SGD(model.parameters(), 0.1)])
     assert unwrapped(wrapped) is model
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [
+        lambda model, x: model(x).sum(),
+        lambda model, x: model(x).square().mean() / 4,
+        lambda model, x: nn.functional.cross_entropy(model(x), torch.tensor([0, 1])),
+        lambda model, x: checkpoint(model, x, use_reentrant=False).square().sum(),
+    ],
+)
+def test_a_loss_that_waits_for_its_backward(loss_of):
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3))
+    loss = loss_of(model, torch.rand(2, 3))
+    with pytest.raises(SurgeryError, match="backward to come"):
+        check_graph(loss)
+    check_graph(loss.detach())
+    loss.backward()
+    check_graph(loss)
+    check_graph(None)
+    check_graph(0.5)

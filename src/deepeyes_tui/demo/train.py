@@ -65,7 +65,7 @@ def train(digits: Digits, *, steps: int, seed: int, device: torch.device, watche
     with deepeyes.watch(
         model, optimizer=optimizer, loader=loader, labels=names, name="demo", enabled=watched
     ) as monitor:
-        for step, (x, y, epoch) in enumerate(_batches(loader, steps), start=1):
+        for step, (x, y, epoch) in enumerate(_drawn(loader, steps), start=1):
             optimizer.zero_grad()
             loss = functional.cross_entropy(model(x), y)
             loss.backward()
@@ -103,7 +103,11 @@ def _loader(digits: Digits, seed: int, device: torch.device) -> DataLoader[Batch
     return DataLoader(pictures, BATCH, sampler=shuffle, drop_last=True, collate_fn=lambda batch: batch)
 
 
-def _batches(loader: DataLoader[Batch], steps: int) -> Iterator[tuple[Tensor, Tensor, float]]:
+def _batches(digits: Digits, steps: int, seed: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor, float]]:
+    return _drawn(_loader(digits, seed, device), steps)
+
+
+def _drawn(loader: DataLoader[Batch], steps: int) -> Iterator[tuple[Tensor, Tensor, float]]:
     """Yield shuffled batches and the epoch, counted in whole passes, that each is part of."""
     epochs = itertools.count()
     every = ((x, y, epoch + share / len(loader)) for epoch in epochs for share, (x, y) in enumerate(loader, start=1))

@@ -37,7 +37,8 @@ class Action(StrEnum):
     """What a training can be asked to do, and its arguments.
 
     RESET: `layer`, a name or None for all. FOCUS: `layer`, a name or None for none.
-    HOLD: `seconds`, in which the training waits as if paused, 0 ends that; so nothing is lost with who asked for it.
+    HOLD: `seconds`, in which the training waits as if paused, 0 ends that, and `by`, a name of whoever looks at a
+    preview meanwhile: nothing is lost with him, and others' holds stay. RESUME ends all of them.
     PLAN: `action`, one of `SURGERY`, and its arguments; nothing is done, the details are a preview (`link.preview`).
     PRUNE: `filters`, an object from layers' names to lists of filters. GROW: `layer`, `count`, `how` (one of
     `GROWTHS`), `source`, a filter or None. ADD_LAYER, DROP_LAYER: `layer`.

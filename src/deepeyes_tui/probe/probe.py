@@ -119,7 +119,11 @@ class Probe:
         rested = self.step_number + 1 - self._looked_at >= self._settings.every
         self._observer.observing = rested and self._budget.affords_observation()
         self._observer.keeps_output = entered - self._judged_at >= ACCURACY_EVERY
-        self.steering.act(self.step_number)
+        self._surgeon.loss = loss
+        try:
+            self.steering.act(self.step_number)
+        finally:
+            self._surgeon.loss = None
         self._last = perf_counter()
 
     def log(self, values: Mapping[str, Any]) -> None:
@@ -291,6 +295,9 @@ class Probe:
             self._notices["errors"] = f"the monitor had {self._border.errors} errors: {self._border.last_error}"
         if self._scalars.refused:
             self._notices["curves"] = "not shown, too many curves: " + ", ".join(sorted(self._scalars.refused)[:5])
+        self._notices.pop("held", None)
+        if self.steering.held and not self.steering.paused:
+            self._notices["held"] = "waits while a viewer looks at a preview; resume goes on at once"
         if self._rings.notice:
             self._notices["instances"] = self._rings.notice
         if self._layers and self.step_number >= UNSEEN_AFTER and not self._table.anything_seen:

@@ -43,12 +43,17 @@ class Steering:
     paused: bool = False
     stopping: bool = False
     loop_asks: bool = False
-    _held_until: float = 0.0
+    _holds: dict[str, float] = field(default_factory=dict)
 
     @property
     def waiting(self) -> bool:
         """Whether the training is to wait."""
-        return (self.paused or self._held_until > monotonic()) and not self.stopping
+        return (self.paused or self.held > 0) and not self.stopping
+
+    @property
+    def held(self) -> float:
+        """Seconds for which the training is held yet, by whomever; 0 where it is not."""
+        return max(0.0, *(until - monotonic() for until in self._holds.values())) if self._holds else 0.0
 
     def act(self, step: int) -> None:
         """Carry out what is there; while the training is to wait, stay."""
@@ -56,8 +61,7 @@ class Steering:
         if not self.waiting:
             return
         while self.waiting:
-            rest = self._held_until - monotonic()
-            self.server.wait(min(LISTEN_EVERY, rest) if rest > 0 else LISTEN_EVERY)
+            self.server.wait(min(LISTEN_EVERY, self.held or LISTEN_EVERY))
             self._drain(step)
         self.changed()
 
@@ -85,7 +89,7 @@ class Steering:
                 case Action.RESUME:
                     return Answer(self._resume(step))
                 case Action.HOLD:
-                    return Answer(self._hold(command.arguments.get("seconds"), step))
+                    return Answer(self._hold(command, step))
                 case Action.STATUS:
                     return Answer(f"{'paused' if self.paused else 'training'} at step {step}")
             handler = self.handlers.get(command.action)
@@ -104,17 +108,21 @@ class Steering:
         return f"paused at step {step}"
 
     def _resume(self, step: int) -> str:
-        if not self.paused:
+        if not self.waiting:
             return "was not paused"
         self.paused = False
+        self._holds.clear()
         self.changed()
         say(f"resumed at step {step}")
         return f"resumed at step {step}"
 
-    def _hold(self, seconds: JSON, step: int) -> str:
+    def _hold(self, command: Command, step: int) -> str:
+        seconds, by = command.arguments.get("seconds"), str(command.arguments.get("by") or command.sender)
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_HOLD:
             raise ValueError(f"hold takes seconds from 0 to {LONGEST_HOLD:g}")
-        self._held_until = monotonic() + seconds
+        self._holds = {who: until for who, until in self._holds.items() if until > monotonic() and who != by}
+        if seconds:
+            self._holds[by] = monotonic() + seconds
         self.changed()
         return f"held for {seconds:g} s at step {step}" if seconds else "held no longer"
 

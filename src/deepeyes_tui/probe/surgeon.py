@@ -21,7 +21,7 @@ from deepeyes_tui.probe.renumbering import Renumbering, inverse, renumbering, th
 from deepeyes_tui.probe.steering import Answer, Handler
 from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.copies import find_copies
-from deepeyes_tui.surgery.guard import check_can_cut, check_states
+from deepeyes_tui.surgery.guard import check_can_cut, check_graph, check_states
 from deepeyes_tui.surgery.keeping.checkpoint import write_checkpoint
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.rehearsal import carried_out, output_change, runs_on
@@ -59,7 +59,9 @@ class Act:
 
 
 class Surgeon:
-    """`sample` is a batch of the training, None before there was one; `structure` counts the shapes of the model."""
+    """`sample` is a batch of the training, None before there was one; `loss` that of the step, while commands are
+    carried out.
+    """
 
     def __init__(
         self,
@@ -71,6 +73,7 @@ class Surgeon:
         structure: Callable[[], int],
     ) -> None:
         self.sample: Sample | None = None
+        self.loss: object = None
         self._whole: Sample | None = None
         self._model, self._known = model, [] if optimizer is None else [optimizer]
         self._folder, self._diary, self._reshaped = folder, diary, reshaped
@@ -128,6 +131,7 @@ class Surgeon:
             after=f"{after} parameters",
             plans=rehearsed.plans,
         )
+        check_graph(self.loss)
         self._checkpoint(step)
         with self._entered(deed) as number:
             applied = self._apply(wanted, rehearsed.plans)
@@ -145,6 +149,7 @@ class Surgeon:
         self.check_structure(command.arguments.get("structure"))
         act = self._acts[-1]
         deed = Deed(command.action, step, command.sender, f"undo {act.title}", undoes=act.number)
+        check_graph(self.loss)
         self._checkpoint(step)
         with self._entered(deed):
             for one in reversed(act.applied):
