@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
 from deepeyes_tui.surgery.errors import SurgeryError
+from deepeyes_tui.surgery.growth import plan_growth
 from deepeyes_tui.surgery.plan import Plan, Role
 from deepeyes_tui.surgery.planning.closure import couple
 from deepeyes_tui.surgery.rehearsal import carried_out
@@ -226,7 +227,39 @@ def test_rows_that_go_other_ways_are_asked_all() -> None:
     plan = plan_removal(model, "enter", [2], torch.randn(64, 5))
     assert all(indices(plan)[f"experts.{number}.weight", 0] == (2,) for number in range(4))
     assert not plan.warnings
-    assert "did not run" in plan_removal(model, "enter", [2], torch.randn(2, 5)).warnings[0]
+    with pytest.raises(SurgeryError, match=r"experts\.\d did not run on the sample and may read these filters: give a"):
+        plan_removal(model, "enter", [2], torch.randn(2, 5))
+    with pytest.raises(SurgeryError, match=r"experts\.\d did not run on the sample"):
+        plan_growth(model, "enter", 1, torch.randn(2, 5))
+
+
+class Spare(nn.Module):
+    """Has layers and parameters that its forward pass does not use, and one whose weight alone it uses."""
+
+    def __init__(self, odd: int) -> None:
+        super().__init__()
+        self.enter, self.out, self.direct = nn.Linear(5, 6), nn.Linear(6, 3), nn.Linear(5, 6)
+        self.spare = nn.Linear(odd, 2)
+        self.centres = nn.Parameter(torch.zeros(2, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.enter(x).relu() + F.linear(x, self.direct.weight, self.direct.bias))
+
+
+def test_what_is_not_used_is_warned_of() -> None:
+    model = Spare(7)
+    model.enter.weight.register_hook(lambda gradient: gradient * 2)
+    plan = plan_removal(model, "enter", [2], torch.randn(4, 5))
+    assert indices(plan)["direct.weight", 0] == (2,)
+    said = ["spare did not run", "centres is not read by the forward pass", "gradient of enter.weight goes through"]
+    assert all(part in warning for part, warning in zip(said, plan.warnings, strict=True))
+    assert plan.exact
+
+
+@pytest.mark.parametrize("odd", [6, 12])
+def test_layers_that_may_read_the_filters_have_to_run(odd: int) -> None:
+    with pytest.raises(SurgeryError, match="spare did not run on the sample and may read these filters"):
+        plan_removal(Spare(odd), "enter", [2], torch.randn(4, 5))
 
 
 def test_memory_formats_are_kept_while_asking() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,8 @@ from deepeyes_tui.surgery.planning.passes import Units, join
 from deepeyes_tui.surgery.planning.search import Search
 from deepeyes_tui.surgery.planning.slabs import slab_of
 from deepeyes_tui.surgery.planning.ties import Ties
+from deepeyes_tui.surgery.planning.unread import gradient_hooks
+from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
 
 
@@ -24,15 +26,14 @@ from deepeyes_tui.surgery.sample import Sample
 class Asked:
     """A coupling of `filters` of the layer whose first path is `layer`.
 
-    `sample` is what the network runs on: the first rows, where they do; `asked` the fewer that it was asked with.
-    `training` says whether training calls layers that evaluation does not.
+    `sample` is what the network runs on: the first rows, where they do. `training` says whether training calls layers
+    that evaluation does not.
     """
 
     coupling: Coupling
     layer: str
     filters: tuple[int, ...]
     sample: Sample
-    asked: Sample
     training: bool
 
 
@@ -53,7 +54,9 @@ def ask_coupling(model: nn.Module, layer: str, filters: Any, sample: Any, *, who
         closure = Closure(asker, space, layer, whole)
         closure.close(units)
         rows = asker.sample if asker.needs_all_rows else Sample.of(sample).few()
-        return Asked(closure.coupling(), space.path, chosen, rows, asker.sample, asker.trains_differently)
+        asked = Asked(closure.coupling(), space.path, chosen, rows, asker.trains_differently)
+    hooked = gradient_hooks(unwrapped(model), asked.coupling.cuts)  # only now its own tensors are back
+    return replace(asked, coupling=replace(asked.coupling, warnings=(*asked.coupling.warnings, *hooked)))
 
 
 class Closure:
@@ -172,4 +175,4 @@ class Closure:
         """Return what was found as slices and sizes."""
         units = {key: one.nonzero().flatten().tolist() for key, one in self._units.items()}
         shared = sorted({self._ask.spaces[key].path for key in self._shared})
-        return coupling_of(self._ask, self._ties, units, self._own, tuple(shared))
+        return coupling_of(self._ask, self._layer, self._ties, units, self._own, tuple(shared))

@@ -11,6 +11,7 @@ from deepeyes_tui.surgery.planning.atoms import Space
 from deepeyes_tui.surgery.planning.attributes import sizes_after
 from deepeyes_tui.surgery.planning.constraints import check_groups, whole_groups
 from deepeyes_tui.surgery.planning.ties import Ties
+from deepeyes_tui.surgery.planning.unread import warnings_of_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,17 @@ class Coupling:
 
 
 def coupling_of(
-    asker: Asker, ties: Ties, units: Mapping[str, list[int]], own: Mapping[str, Slab], shared: tuple[str, ...]
+    asker: Asker,
+    layer: str,
+    ties: Ties,
+    units: Mapping[str, list[int]],
+    own: Mapping[str, Slab],
+    shared: tuple[str, ...],
 ) -> Coupling:
-    """Return the coupling of units by space, and of places of own tensors. Raises SurgeryError for unequal groups."""
+    """Return the coupling of units by space, and of places of own tensors.
+
+    Raises SurgeryError for unequal groups, and where a layer did not run that may read what goes.
+    """
     cut = [(asker.spaces[key], found) for key, found in units.items() if found]
     for space, found in cut:
         check_groups(space, found)
@@ -44,14 +53,14 @@ def coupling_of(
         for path, (axis, places) in own.items()
     ]
     cut += _of_own(asker, owned)
-    known = {space.path for space, _ in cut}
-    silent = [path for path in asker.silent if path not in known]
+    cuts = (*ties.cuts(units), *owned)
+    unread = warnings_of_unread(asker, layer, cuts, {space.path for space, _ in cut})
     return Coupling(
-        cuts=(*ties.cuts(units), *owned),
+        cuts=cuts,
         rescales=tuple(dict.fromkeys(one for space, _ in cut for one in space.rescales)),
         attributes=tuple(_sizes(asker, cut)),
         exact=not spans,
-        warnings=(*map(_spanned, spans), *_silent(silent)),
+        warnings=(*map(_spanned, spans), *unread),
         spans=tuple(spans),
         shared=shared,
     )
@@ -73,16 +82,5 @@ def _sizes(asker: Asker, cut: list[tuple[Space, list[int]]]) -> Iterator[Attribu
         yield from sizes_after(modules[space.path], space, units)
 
 
-def _goes_whole(space: Space, units: list[int]) -> bool:
-    return space.groups > 1 and whole_groups(space, units) > 0
-
-
 def _spanned(path: str) -> str:
     return f"{path} normalises over all its channels, also those that go: the others change with them"
-
-
-def _silent(paths: list[str]) -> list[str]:
-    if not paths:
-        return []
-    named = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-    return [f"on the sample {named} did not run: nobody knows whether the filters are read there"]

@@ -57,6 +57,10 @@ class OwnTensors:
         """Shapes of the tensors of the network's own code, by path."""
         return {one.path: one.base.shape for one in self._held if one.own and one.path}
 
+    def learns(self, path: str) -> bool:
+        """Tell whether the tensor at `path`, of the network's own code, is a parameter."""
+        return any(one.learns for one in self._held if one.own and one.path == path)
+
     def lend(self, change: Callable[[str, Tensor], Tensor] | None = None) -> None:
         """Lend values without gradients, those of own tensors as `change(path, value)` makes them."""
         for one in self._held:
