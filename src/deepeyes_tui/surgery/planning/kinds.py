@@ -12,6 +12,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from deepeyes_tui.surgery.plan import Role
 from deepeyes_tui.surgery.planning.atoms import Atom, Names, Port, Space
+from deepeyes_tui.surgery.planning.layer_norms import channel_axis
 from deepeyes_tui.surgery.planning.weights import Slots
 
 Maker = Callable[[str, Any, Names], Atom]
@@ -106,7 +107,7 @@ def _layer_norm(path: str, module: nn.LayerNorm | nn.RMSNorm, names: Names) -> A
     slots = Slots(module, names).add("weight", 0, Role.PASSES).add("bias", 0, Role.PASSES)
     shape = tuple(module.normalized_shape)
     space = _space(path, "channels", shape[0], slots, sizes=(("normalized_shape", 1),), spans=True)
-    return _passing(path, module, space, -len(shape))
+    return _passing(path, module, space, channel_axis(module))
 
 
 def _prelu(path: str, module: nn.PReLU, names: Names) -> Atom:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from deepeyes_tui.surgery.planning.layer_norms import channel_axis
+
 
 @contextmanager
 def neutral(model: nn.Module, paths: Sequence[str]) -> Iterator[None]:
@@ -26,12 +28,22 @@ def neutral(model: nn.Module, paths: Sequence[str]) -> Iterator[None]:
 
 
 def _weighting(module: nn.Module) -> Callable[[Tensor], Tensor]:
+    behind_channels = _behind_channels(module)
+
     def forward(given: Tensor) -> Tensor:
         weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-        if isinstance(module, nn.GroupNorm):
-            shape = (-1, *[1] * (given.dim() - 2))
+        behind = given.dim() - 2 if isinstance(module, nn.GroupNorm) else behind_channels
+        if behind:
+            shape = (-1, *[1] * behind)
             weight, bias = (None if one is None else one.reshape(shape) for one in (weight, bias))
         given = given if weight is None else given * weight
         return given if bias is None else given + bias
 
     return forward
+
+
+def _behind_channels(module: nn.Module) -> int:
+    """Return how many axes stand behind those that a LayerNorm or RMSNorm norms."""
+    if not isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        return 0
+    return -channel_axis(module) - len(module.normalized_shape)
