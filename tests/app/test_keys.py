@@ -6,6 +6,7 @@ from deepeyes_tui.app import bindings
 from deepeyes_tui.app.bindings import BINDINGS, PANES, Context, Group, PaneName, applicable, find, markdown
 from deepeyes_tui.app.moves import MOVES, Room
 from deepeyes_tui.app.panes.help import help_text
+from deepeyes_tui.app.picture import as_text
 from deepeyes_tui.app.prompt import typed
 from deepeyes_tui.app.scene import LayerOrder, Quantity, filter_order
 from deepeyes_tui.app.search import matches, next_match, search
@@ -49,6 +50,22 @@ def test_help_lists_exactly_what_applies(focus, readonly):
     said = {line.strip() for line in lines if line.startswith("  ")}
     assert said == {f"{b.shown.ljust(12)}{b.does}" for b in applicable(shown.context)}
     assert ("pause / resume training" in help_text(shown)) is not readonly
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("focus", PANES)
+def test_help_cuts_nothing_at_any_size(size, focus):
+    shown, room = scene().with_desk(focus=focus, help=True), Room(size[0], size[1] - 5)
+    seen = ""
+    for _ in range(60):
+        seen += as_text(shown, *size)
+        shown = MOVES["down"](shown, room)
+    words = set(seen.split())
+    for binding in applicable(shown.context):
+        assert set(binding.does.split()) <= words
+    assert "…" not in seen
+    if size == (120, 40):
+        assert "scroll" not in seen.partition("resume training")[0]
 
 
 def test_steering_keys_need_a_live_run():

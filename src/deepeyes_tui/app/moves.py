@@ -13,7 +13,7 @@ from deepeyes_tui.app import selection as select
 from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, SCATTERS, PaneName
 from deepeyes_tui.app.marking import MARKING
 from deepeyes_tui.app.panes.filters import in_range, map_layout
-from deepeyes_tui.app.panes.help import help_lines
+from deepeyes_tui.app.panes.help import fitted, help_lines
 from deepeyes_tui.app.panes.perplexities import shape_of
 from deepeyes_tui.app.panes.preview import most_scrolled
 from deepeyes_tui.app.room import Move, Room
@@ -34,7 +34,7 @@ def _vertical(rows: int, page: bool = False) -> Move:
             top = scene.desk.proposal_top + step
             return scene.with_desk(proposal_top=min(max(top, 0), most_scrolled(scene, room.width, room.height)))
         if scene.desk.help:
-            most = max(len(help_lines(scene)) - room.height, 0)
+            most = max(len(fitted(help_lines(scene), room.width - 2)) - room.height, 0)
             return scene.with_desk(help_top=min(max(scene.desk.help_top + step, 0), most))
         if focus is PaneName.LOG:
             return _scroll_log(scene, step, room)

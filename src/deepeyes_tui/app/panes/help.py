@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import Binding, Group, applicable
-from deepeyes_tui.app.panes.base import Piece, write
+from deepeyes_tui.app.panes.base import Piece, wrapped, write
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
@@ -32,7 +32,7 @@ def help_lines(scene: Scene) -> list[Line]:
 
 def draw_help(scene: Scene, width: int, height: int) -> Canvas:
     """Draw the keys, in two columns where there is room, from the line that was scrolled to."""
-    canvas, lines = Canvas(width, height), help_lines(scene)
+    canvas, lines, room = Canvas(width, height), help_lines(scene), height - 2
     canvas.text(0, 0, ("=" if scene.ascii else "━") * width, Ink.ACCENT)
     write(
         canvas,
@@ -40,26 +40,42 @@ def draw_help(scene: Scene, width: int, height: int) -> Canvas:
         1,
         [(f" Keys that work in {'the panel' if scene.desk.panel else scene.desk.focus} ", Ink.ACCENT, Look.BOLD)],
     )
-    room = height - 2
     if width >= COLUMN_FROM and len(lines) > room:
-        half = _break(lines)
-        _column(canvas, lines[:half], 1, width // 2 - 1, scene.ascii)
-        _column(canvas, lines[half:], width // 2, width, scene.ascii)
-        return canvas
+        narrow = fitted(lines, width // 2 - 2)
+        half = _break(narrow)
+        if max(half, len(narrow) - half) <= room:
+            _column(canvas, narrow[:half], 1, scene.ascii)
+            _column(canvas, narrow[half:], width // 2, scene.ascii)
+            return canvas
+    lines = fitted(lines, width - 2)
     top = min(scene.desk.help_top, max(len(lines) - room, 0))
-    _column(canvas, lines[top : top + room], 1, width, scene.ascii)
+    _column(canvas, lines[top : top + room], 1, scene.ascii)
     if len(lines) > room:
         more = f" {top + 1}-{min(top + room, len(lines))} of {len(lines)}, j k scroll "
         canvas.text(0, width - cell_len(more) - 2, more, Ink.MUTED)
     return canvas
 
 
-def _column(canvas: Canvas, lines: list[Line], left: int, right: int, ascii: bool) -> None:
+def fitted(lines: list[Line], width: int) -> list[Line]:
+    """Return the lines with what keys do wrapped to a width, beneath where it begins."""
+    within: list[Line] = []
+    for line in lines:
+        if len(line) < 2:
+            within.append(line)
+            continue
+        key, does = line
+        blank: Piece = (" " * cell_len(key[0]), Ink.DEFAULT)
+        rows = wrapped(does[0], max(width - cell_len(key[0]), 1))
+        within += [[blank if number else key, (text, Ink.DEFAULT)] for number, text in enumerate(rows)]
+    return within
+
+
+def _column(canvas: Canvas, lines: list[Line], left: int, ascii: bool) -> None:
     for row, line in enumerate(lines, 2):
         column = left
         for text, ink, *look in line:
-            cut = printable(text, max(right - column, 0), ascii) if not text.startswith(" ") else text
-            column = canvas.text(row, column, cut, ink, look[0] if look else Look.PLAIN)
+            shown = text if text.startswith(" ") else printable(text, ascii=ascii)
+            column = canvas.text(row, column, shown, ink, look[0] if look else Look.PLAIN)
 
 
 def _break(lines: list[Line]) -> int:
