@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from deepeyes_tui.app.acts import JournalFollower, act_words, letter, undone
 from deepeyes_tui.app.feed import Feed, News, open_feed, shown
@@ -134,6 +135,20 @@ def test_an_act_in_words():
     assert act_words(PRUNED, undone=True) == "prune conv1: 3 filters (3,7,11), by viewer (undone)"
     assert act_words(replace(PRUNED, sentence="", sender="")) == "prune conv1"
     assert act_words(replace(PRUNED, sentence="\x1b[2Jpr\u202eune ž"), ascii=True) == "prune ?, by viewer"
+
+
+@given(st.integers(0, 90), st.text(max_size=60), st.booleans())
+def test_what_happened_to_an_act_is_what_is_cut_last(width, sentence, gone):
+    words = act_words(replace(PRUNED, sentence=sentence), gone, width=width)
+    assert cell_len(words) <= width
+    if width >= 40:
+        assert words.endswith(", by viewer (undone)" if gone else ", by viewer")
+
+
+def test_the_word_undone_is_seen_beside_a_narrow_plot():
+    long = replace(PRUNED, sentence="prune conv1: 9 filters (1,3,5,7,9,11,13,15,17)")
+    lines = [line for line in draw_training(scene(acts=(long, UNDONE)), 52, 30).lines() if "by " in line]
+    assert lines[0].rstrip().endswith("…, by viewer (undone)")
 
 
 # The curves

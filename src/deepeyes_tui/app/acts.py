@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from rich.cells import cell_len
+
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.journal import Entry, decode_entry
@@ -85,11 +87,14 @@ def letter(entry: Entry) -> str:
     return next((sign for action, sign in LETTERS.items() if action == entry.action), OTHER)
 
 
-def act_words(entry: Entry, undone: bool = False, ascii: bool = False) -> str:
-    """Say what was done, by whom, and whether it was taken back."""
-    what = printable(entry.sentence or f"{entry.action} {entry.layer}", ascii=ascii)
+def act_words(entry: Entry, undone: bool = False, ascii: bool = False, width: int | None = None) -> str:
+    """Say what was done, by whom, and whether it was taken back: what was done is what is cut to fit a width."""
     by = f", by {printable(entry.sender, 30, ascii)}" if entry.sender else ""
-    return f"{what}{by}{' (undone)' if undone else ''}"
+    end = f"{by}{' (undone)' if undone else ''}"
+    room = None if width is None else width - cell_len(end)
+    if room is not None and room < cell_len(end):
+        return printable(act_words(entry, undone, ascii), width, ascii)
+    return printable(entry.sentence or f"{entry.action} {entry.layer}", room, ascii) + end
 
 
 def undone(acts: Sequence[Entry]) -> frozenset[int]:

@@ -22,6 +22,7 @@ BESIDE_FROM = 70
 STACKED_FROM = 16
 LEAST_HEIGHT = 7
 WORDS_FROM = 48
+FEW_ACTS = 3
 ROWS_AN_ACT = 8
 """Rows of the pane that it takes for each act to be told of beside the curves."""
 
@@ -61,9 +62,9 @@ def _list_acts(canvas: Canvas, scene: Scene, top: int, rows: int) -> None:
     steps = [f"{entry.step:,}" for entry in shown]
     width = max(map(len, steps), default=0)
     for row, (entry, step) in enumerate(zip(shown, steps, strict=True), top):
-        words = act_words(entry, entry.number in gone, scene.ascii)
         column = write(canvas, row, 1, [(letter(entry), Ink.ACCENT, Look.BOLD), (f" {step.rjust(width)} ", Ink.MUTED)])
-        canvas.text(row, column, printable(words, max(canvas.width - column - 1, 0), scene.ascii))
+        room = max(canvas.width - column - 1, 0)
+        canvas.text(row, column, act_words(entry, entry.number in gone, scene.ascii, room))
 
 
 def quantities(scene: Scene) -> list[str]:
@@ -131,7 +132,9 @@ def _reads(scene: Scene) -> tuple[object, ...]:
 
 def _facts(scene: Scene) -> str:
     count = len(scene.acts)
-    return f"{count:,} act{'s' * (count != 1)}" if count else ""
+    if not count:
+        return ""
+    return f"{count:,} act{'s' * (count != 1)}{', f: more of them' if count > FEW_ACTS and not scene.desk.full else ''}"
 
 
 def training_text(scene: Scene) -> str:
