@@ -142,6 +142,16 @@ def test_filters_of_which_nothing_was_seen_are_not_shown_as_measured(quantity):
     assert ["0", "-", "-", "-"] in lines
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_a_message_takes_the_rows_that_it_needs(size):
+    said = "lr 0.00964, 0.01928 -> 0.01943, 0.03886 at step 501; " + "its bounds are scaled alike, " * 4 + "the end"
+    text = as_text(scene().with_desk(note=said), *size)
+    assert said in " ".join(text.split())
+    lines = as_text(scene().with_desk(note="word " * 400), *size).splitlines()
+    assert [line.startswith(" word word") for line in lines[-4:]] == [False, True, True, True]
+    assert lines[-1].endswith("...")
+
+
 def test_no_snapshot_yet_shows_why_and_the_log():
     text = as_text(replace(Scene(run="r"), sentence="waiting for the script", log=("Loading data",)), 80, 24)
     assert "waiting for the script" in text

@@ -284,7 +284,7 @@ async def test_writing_the_view_names_the_file(tmp_path):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("2", "w")
         (text,) = (tmp_path / "views").glob("*.txt")
-        assert text.name[:20] in rows(app)[-1] or str(tmp_path)[:30] in rows(app)[-1]
+        assert text.name in "".join(row.strip() for row in rows(app)[-3:])
         assert "stable since step 412" in text.read_text()
         assert text.with_suffix(".svg").read_text().startswith("<svg")
 

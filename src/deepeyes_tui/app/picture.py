@@ -64,7 +64,8 @@ class Painter:
         else:
             for name, box in arrangement.panes.items():
                 _paste(canvas, box, self._pane(scene, name, box, arrangement))
-        _paste(canvas, arrangement.status, draw_status(scene, width))
+        status = draw_status(scene, width)
+        lay(canvas, status, height - status.height, 0)
         return Picture(canvas, arrangement)
 
     def _pane(self, scene: Scene, name: PaneName, box: Box, arrangement: Arrangement) -> Canvas:

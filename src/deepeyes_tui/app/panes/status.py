@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import applicable
-from deepeyes_tui.app.panes.base import Piece, write
+from deepeyes_tui.app.panes.base import Piece, wrapped, write
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
@@ -15,11 +15,12 @@ from deepeyes_tui.app.proposals import Proposal
 from deepeyes_tui.app.scene import Asking, Question, Scene
 
 ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up", Asking.VALUE: "take it"}
+NOTE_ROWS = 3
 LAST = ("? help", "q leave")
 
 
 def draw_status(scene: Scene, width: int) -> Canvas:
-    """Draw the row."""
+    """Draw the row; of a message that is longer as many as it takes, `NOTE_ROWS` at most."""
     canvas, desk = Canvas(width, 1), scene.desk
     if desk.question is not None:
         _question(canvas, desk.question, scene.ascii)
@@ -31,14 +32,22 @@ def draw_status(scene: Scene, width: int) -> Canvas:
         hint = f"Enter {ENTERS[desk.asking]}  Esc cancel{names}"
         canvas.text(0, end + 3, printable(hint, max(width - end - 4, 0), scene.ascii), Ink.MUTED)
     elif desk.note:
-        ink = Ink.ERROR if desk.note_is_error else Ink.DEFAULT
-        canvas.text(0, 1, printable(desk.note, width - 2, scene.ascii), ink)
+        return _message(desk.note, Ink.ERROR if desk.note_is_error else Ink.DEFAULT, width, scene.ascii)
     elif notice := _notice(scene):
-        canvas.text(0, 1, printable(notice, width - 2, scene.ascii), Ink.WARNING)
+        return _message(notice, Ink.WARNING, width, scene.ascii)
     elif desk.proposal is not None:
         _agreeing(canvas, desk.proposal)
     else:
         _keys(canvas, scene)
+    return canvas
+
+
+def _message(text: str, ink: int, width: int, ascii: bool) -> Canvas:
+    lines = wrapped(printable(text, ascii=ascii), width - 2)
+    canvas = Canvas(width, min(len(lines), NOTE_ROWS))
+    for row, line in enumerate(lines[:NOTE_ROWS]):
+        cut = f"{line} ..." if row == NOTE_ROWS - 1 and len(lines) > NOTE_ROWS else line
+        canvas.text(row, 1, printable(cut, width - 2, ascii), ink)
     return canvas
 
 
