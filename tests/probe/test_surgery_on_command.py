@@ -20,6 +20,7 @@ from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.preview import Preview, Settings
 from deepeyes_tui.link.runs import find_run
 from deepeyes_tui.surgery import load_checkpoint
+from deepeyes_tui.surgery.running.kept_tensors import find_kept_tensors
 
 
 class Net(nn.Module):
@@ -377,6 +378,18 @@ def test_a_step_told_of_before_its_backward_is_not_cut(training):
     assert running.filters()["conv"] == 8
 
 
+def test_tensors_that_the_script_keeps_are_warned_of(training):
+    running = training()
+    already = find_kept_tensors(running.model)
+    average = {name: one.detach().clone() for name, one in running.model.named_parameters()}
+    best = [one.detach().clone() for one in running.model.parameters()]
+    outcome = running.ask(Action.PLAN, action="prune", filters={"conv": [1]})
+    assert f"keeps {already + 2} dicts or lists of tensors" in str(outcome.details["warnings"])
+    outcome = running.ask(Action.PRUNE, filters={"conv": [1]})
+    assert "of tensors shaped as the model's" in outcome.message
+    assert len(average) == len(best)
+
+
 def test_a_checkpoint_is_saved_on_request(training):
     running = training()
     outcome = running.ask(Action.SAVE)
@@ -384,3 +397,8 @@ def test_a_checkpoint_is_saved_on_request(training):
     fresh = Net()
     load_checkpoint(Path(outcome.details["path"]), fresh)
     assert fresh.conv.weight.shape == (8, 1, 3, 3)
+    for number in range(4):
+        assert running.ask(Action.PRUNE, filters={"fc": [number]}).ok
+    assert Path(outcome.details["path"]).exists()
+    assert len(list((running.found.folder / "checkpoints").iterdir())) == 3
+    assert running.journal()[0].action == "save"

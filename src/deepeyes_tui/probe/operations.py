@@ -86,7 +86,8 @@ def _grow(arguments: Arguments) -> Read:
     def make(model: nn.Module, sample: Sample, change: Renumbering) -> Plan:
         return plan_growth(model, layer, number, sample, how=way, source=of)
 
-    return f"grow {layer} by {_count(count)}", layer, (make,)
+    ways = {"random": "at random", "split": f"by splitting {'one' if of is None else of}"}
+    return f"grow {layer} by {_count(count)} {ways.get(way, 'at random, outgoing weights too')}", layer, (make,)
 
 
 def _add_layer(arguments: Arguments) -> Read:

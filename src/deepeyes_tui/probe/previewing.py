@@ -9,7 +9,9 @@ from deepeyes_tui.link.preview import MOST_PARTS, Part, Preview
 from deepeyes_tui.surgery.plan import Plan
 
 
-def preview(title: str, plans: Sequence[Plan], change: float, copies: int, structure: int) -> Preview:
+def preview(
+    title: str, plans: Sequence[Plan], change: float, copies: int, structure: int, warnings: Sequence[str]
+) -> Preview:
     """Return plans that follow one another as one; `change` is what all of them do to the output."""
     parts = _parts(plans)
     first, last = plans[0].before, plans[-1].after
@@ -21,7 +23,7 @@ def preview(title: str, plans: Sequence[Plan], change: float, copies: int, struc
         multiply_adds=(first.multiply_adds, last.multiply_adds),
         change=change if math.isfinite(change) else None,
         exact=all(plan.exact for plan in plans),
-        warnings=tuple(dict.fromkeys(warning for plan in plans for warning in plan.warnings)),
+        warnings=tuple(dict.fromkeys([*(warning for plan in plans for warning in plan.warnings), *warnings])),
         copies=copies,
         structure=structure,
     )

@@ -22,17 +22,20 @@ from deepeyes_tui.probe.steering import Answer, Handler
 from deepeyes_tui.surgery.apply import apply
 from deepeyes_tui.surgery.copies import find_copies
 from deepeyes_tui.surgery.guard import check_can_cut, check_graph, check_states
-from deepeyes_tui.surgery.keeping.checkpoint import write_checkpoint
+from deepeyes_tui.surgery.keeping.checkpoint import KEPT, write_checkpoint
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.rehearsal import carried_out, output_change, runs_on
 from deepeyes_tui.surgery.retuning.freezing import filter_freezes
+from deepeyes_tui.surgery.running.kept_tensors import find_kept_tensors, kept_warning
 from deepeyes_tui.surgery.running.optimizers import find_optimizers
 from deepeyes_tui.surgery.sample import Sample
 from deepeyes_tui.surgery.undo import Applied
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, SAVED = "checkpoints", "saved"
+"""Folders of the run: the newest ones before surgery, and all that were asked for."""
 MOST_KEPT = 1 << 24
 """Bytes of a batch that is kept as a whole."""
+FollowBack = Callable[[], None]
 Reshaped = Callable[[Renumbering, bool], None]
 """Called when the model has another shape, with what became of its filters, and whether modules came or went."""
 
@@ -52,10 +55,10 @@ class Act:
     """Surgery that was carried out: its number in the journal, what takes it back, and what frozen filters do then."""
 
     number: int
-    title: str
+    deed: Deed
     applied: tuple[Applied, ...]
     back: Renumbering
-    follow_back: tuple[Callable[[], None], ...]
+    follow_back: tuple[FollowBack, ...]
 
 
 class Surgeon:
@@ -88,7 +91,7 @@ class Surgeon:
     @property
     def last(self) -> str:
         """What an undo would take back; nothing if there is nothing."""
-        return self._acts[-1].title if self._acts else ""
+        return self._acts[-1].deed.sentence if self._acts else ""
 
     def keep_sample(self, batch: Sample) -> None:
         """Keep a copy of a few rows of a batch, and of all of it where that is small, to ask the model with."""
@@ -113,7 +116,8 @@ class Surgeon:
         wanted = self._wanted(command.arguments.get("action"), command)
         rehearsed = self._rehearse(wanted)
         copies = len(find_copies(self._model)) if wanted.copies else 0
-        found = preview(wanted.title, rehearsed.plans, rehearsed.output_change, copies, self.structure)
+        plans, change = rehearsed.plans, rehearsed.output_change
+        found = preview(wanted.title, plans, change, copies, self.structure, self._kept())
         return Answer(f"{wanted.title}: nothing has been done", found.to_json())
 
     def _operate(self, command: Command, step: int) -> Answer:
@@ -132,14 +136,13 @@ class Surgeon:
             plans=rehearsed.plans,
         )
         check_graph(self.loss)
+        kept = self._kept()
         self._checkpoint(step)
         with self._entered(deed) as number:
-            applied = self._apply(wanted, rehearsed.plans)
-        freezes = filter_freezes(unwrap(self._model))
-        follow_back = tuple(freezes.after(plan) for plan in rehearsed.plans)
-        self._acts.append(Act(number, wanted.title, applied, rehearsed.back, follow_back))
+            applied, follow_back = self._apply(wanted, rehearsed.plans)
+        self._acts.append(Act(number, deed, applied, rehearsed.back, follow_back))
         self._tell(rehearsed.change, self._rebuilt(applied))
-        notes = [note for one in applied for note in (*one.notes, *one.plan.warnings)]
+        notes = [*(note for one in applied for note in (*one.notes, *one.plan.warnings)), *kept]
         saved = f"{before} -> {after} parameters"
         return _said("; ".join([f"{wanted.title} at step {step}: {saved}", *dict.fromkeys(notes)]))
 
@@ -148,20 +151,29 @@ class Surgeon:
             raise ValueError("there is no surgery to undo")
         self.check_structure(command.arguments.get("structure"))
         act = self._acts[-1]
-        deed = Deed(command.action, step, command.sender, f"undo {act.title}", undoes=act.number)
+        title, before, after = act.deed.sentence, act.deed.after, act.deed.before
+        deed = Deed(
+            command.action,
+            step,
+            command.sender,
+            f"undo {title}",
+            layer=act.deed.layer,
+            before=before,
+            after=after,
+            undoes=act.number,
+        )
         check_graph(self.loss)
         self._checkpoint(step)
         with self._entered(deed):
-            for one in reversed(act.applied):
-                one.undo()
-        for follow in reversed(act.follow_back):
-            follow()
+            _take_back(act.applied, act.follow_back)
         self._acts.pop()
         self._tell(act.back, self._rebuilt(act.applied))
-        return _said(f"undone at step {step}: {act.title}")
+        return _said(f"undone at step {step}: {title}")
 
     def _save(self, command: Command, step: int) -> Answer:
-        path = self._checkpoint(step)
+        path = self._checkpoint(step, SAVED, None)
+        with self._entered(Deed(command.action, step, command.sender, f"save {path.name}")):
+            pass
         return Answer(f"saved at step {step}: {path}", {"path": str(path)})
 
     @contextmanager
@@ -198,17 +210,21 @@ class Surgeon:
         sizes_before = {layer.name: layer.filters for layer in layers}
         return Rehearsed(tuple(plans), change, inverse(change, sizes_before), output)
 
-    def _apply(self, wanted: Operation, plans: Sequence[Plan]) -> tuple[Applied, ...]:
-        optimizers = self.optimizers()
+    def _apply(self, wanted: Operation, plans: Sequence[Plan]) -> tuple[tuple[Applied, ...], tuple[FollowBack, ...]]:
+        """Carry out all plans or none; return what takes them back, and what frozen filters do then."""
+        optimizers, freezes = self.optimizers(), filter_freezes(unwrap(self._model))
         copies = find_copies(self._model) if wanted.copies else []
         done: list[Applied] = []
-        with ExitStack() as back:
+        follow_back: list[FollowBack] = []
+        try:
             for plan in plans:
                 one = apply(plan, self._model, optimizers, copies=copies, inexact=wanted.inexact)
-                back.callback(one.undo)
                 done.append(one)
-            back.pop_all()
-        return tuple(done)
+                follow_back.append(freezes.after(plan))
+        except BaseException:
+            _take_back(done, follow_back)
+            raise
+        return tuple(done), tuple(follow_back)
 
     def _tell(self, change: Renumbering, rebuilt: bool) -> None:
         self._reshaped(change, rebuilt)
@@ -216,6 +232,10 @@ class Surgeon:
     @staticmethod
     def _rebuilt(applied: Sequence[Applied]) -> bool:
         return any(one.plan.replacement is not None for one in applied)
+
+    def _kept(self) -> tuple[str, ...]:
+        count = find_kept_tensors(unwrap(self._model))
+        return (kept_warning(count),) if count else ()
 
     def _batch(self) -> Sample:
         if self.sample is None:
@@ -225,9 +245,9 @@ class Surgeon:
             self.sample = whole  # its rows belong together, as the nodes and edges of a graph do
         return self.sample
 
-    def _checkpoint(self, step: int) -> Path:
+    def _checkpoint(self, step: int, folder: str = CHECKPOINTS, keep: int | None = KEPT) -> Path:
         try:
-            return write_checkpoint(self._folder / CHECKPOINTS, self._model, self.optimizers(), step)
+            return write_checkpoint(self._folder / folder, self._model, self.optimizers(), step, keep=keep)
         except OSError as error:
             why = error.strerror or error
             raise ValueError(f"nothing was done: the checkpoint cannot be written ({why})") from error
@@ -239,6 +259,13 @@ def _check_exact(wanted: Operation, rehearsed: Rehearsed) -> None:
         why = f" ({'; '.join(dict.fromkeys(warnings))})" if warnings else ""
         share = f"the output would change by {rehearsed.output_change:.2g} of its largest value"
         raise ValueError(f"not done without being asked for as inexact: {share}{why}")
+
+
+def _take_back(applied: Sequence[Applied], follow_back: Sequence[FollowBack]) -> None:
+    for one in reversed(applied):
+        one.undo()
+    for follow in reversed(follow_back):
+        follow()
 
 
 def _said(sentence: str) -> Answer:

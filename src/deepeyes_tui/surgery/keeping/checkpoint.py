@@ -25,12 +25,19 @@ ROOM = 1 << 20
 """Bytes for what comes beside the tensors: names, shapes, settings."""
 
 
-def write_checkpoint(folder: Path, model: nn.Module, optimizers: Sequence[Optimizer] | Optimizer, step: int) -> Path:
+def write_checkpoint(
+    folder: Path,
+    model: nn.Module,
+    optimizers: Sequence[Optimizer] | Optimizer,
+    step: int,
+    *,
+    keep: int | None = KEPT,
+) -> Path:
     """Write a folder with the weights and with the optimizers' state, and return its path; it is on the disk by then.
 
     `weights.safetensors` holds the model's state, tensors that are tied once (which, its metadata say);
-    `optimizers.pt` the step, the optimizers' state and what of the model's is no dense tensor. Only the newest `KEPT`
-    stay. Raises OSError, with nothing left behind: also before anything is written, where the disk has no room.
+    `optimizers.pt` the step, the optimizers' state and what of the model's is no dense tensor. Only the newest
+    `keep` stay, None: all. Raises OSError, with nothing left behind: also before anything is written, where the disk has no room.
     """
     several = [optimizers] if isinstance(optimizers, Optimizer) else list(optimizers)
     state, shared, odd = _untie(model.state_dict())
@@ -54,7 +61,7 @@ def write_checkpoint(folder: Path, model: nn.Module, optimizers: Sequence[Optimi
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    for old in checkpoints(folder)[:-KEPT]:
+    for old in checkpoints(folder)[:-keep] if keep else ():
         shutil.rmtree(old, ignore_errors=True)
     return path
 
