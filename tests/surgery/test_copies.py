@@ -35,6 +35,29 @@ def test_averages_and_deep_copies_are_found() -> None:
     assert touchy
 
 
+def test_averages_that_have_gone_far_are_followed() -> None:
+    model = Student()
+    average = AveragedModel(model)
+    with torch.no_grad():
+        for parameter in average.parameters():
+            parameter.neg_()
+    assert find_copies(model) == [average.module]
+
+
+def test_networks_that_learn_beside_it_and_teachers_are_left_alone() -> None:
+    model = Student()
+    rival, teacher, twin = Student(), Student().requires_grad_(False), copy.deepcopy(model)
+    optimizers = [torch.optim.SGD(one.parameters(), lr=0.1) for one in (model, rival, twin)]
+    averages = AveragedModel(model), AveragedModel(rival)
+    assert find_copies(model) == [averages[0].module]
+    assert find_copies(rival) == [averages[1].module]
+    del averages
+    assert find_copies(model) == []
+    del optimizers[2]
+    assert find_copies(model) == [twin]
+    assert teacher
+
+
 def test_what_shares_tensors_is_no_copy() -> None:
     model, other = Student(), Student()
     other.fc2 = model.fc2
