@@ -19,7 +19,7 @@ from deepeyes_tui.app.proposals import Proposal, carry_out_command, plan_command
 from deepeyes_tui.app.room import Room
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.preview import Part, Preview
-from tests.app.synthetic import scene
+from tests.app.synthetic import scene, snapshot
 
 PARTS = (
     Part("conv1.weight", 0, 20, 17, "writes"),
@@ -193,6 +193,12 @@ def test_the_preview_covers_the_panes_and_the_mouse_does_not_reach_them():
     assert "Perplexity" not in "\n".join(picture.canvas.lines())
     assert clicked(shown, picture.arrangement, 90, 5) is shown
     assert dragged(shown, picture.arrangement, (2, 9), (20, 20)) is shown
+
+
+def test_a_notice_of_the_run_does_not_cover_how_to_agree():
+    told = replace(proposing(), snapshot=snapshot(notices=("waits while a viewer looks at a preview",)))
+    assert as_text(told, 80, 24).splitlines()[-1].startswith(" Enter y prune  Esc n not")
+    assert "waits while" in as_text(told.with_desk(proposal=None), 80, 24).splitlines()[-1]
 
 
 def test_the_text_twin_has_all_of_it():

@@ -33,10 +33,10 @@ def draw_status(scene: Scene, width: int) -> Canvas:
         canvas.text(0, end + 3, printable(hint, max(width - end - 4, 0), scene.ascii), Ink.MUTED)
     elif desk.note:
         return _message(desk.note, Ink.ERROR if desk.note_is_error else Ink.DEFAULT, width, scene.ascii)
-    elif notice := _notice(scene):
-        return _message(notice, Ink.WARNING, width, scene.ascii)
     elif desk.proposal is not None:
         _agreeing(canvas, desk.proposal)
+    elif notice := _notice(scene):
+        canvas.text(0, 1, printable(notice, width - 2, scene.ascii), Ink.WARNING)
     else:
         _keys(canvas, scene)
     return canvas
