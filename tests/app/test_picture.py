@@ -11,9 +11,11 @@ from rich.cells import cell_len
 from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, PaneName
 from deepeyes_tui.app.layout import arrange
 from deepeyes_tui.app.panes.filters import filters_text
+from deepeyes_tui.app.panes.perplexities import perplexities_text
 from deepeyes_tui.app.picture import PANES as DRAWN
 from deepeyes_tui.app.picture import as_text, draw_picture
 from deepeyes_tui.app.plots.glyphs import Glyphs
+from deepeyes_tui.app.plots.numbers import unknown
 from deepeyes_tui.app.scene import LayerOrder, Quantity, Scene, filter_order, not_seen
 from tests.app import synthetic
 from tests.app.driving import SIZES
@@ -140,6 +142,22 @@ def test_filters_of_which_nothing_was_seen_are_not_shown_as_measured(quantity):
     assert "maximum 0" not in text
     lines = [line.split() for line in filters_text(shown).splitlines()]
     assert ["0", "-", "-", "-"] in lines
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_without_a_window_of_perplexities_the_next_look_is_waited_for(size):
+    made = snapshot()
+    for name in ("window_instances", "histogram", "histogram_before", "undetected", "undetected_before"):
+        made.arrays[name][:1] = 0
+    made.arrays["stable_since"][0] = -1
+    for focus in (PaneName.LAYERS, PaneName.PERPLEXITY, PaneName.LAYER):
+        shown = scene(made).with_desk(focus=focus, full=True)
+        text = as_text(shown, *size)
+        assert "waits for the next look" in text
+        assert "0% undetected" not in text
+    assert "▁" not in as_text(scene(made).with_desk(focus=PaneName.LAYER, full=True), *size)
+    conv1 = perplexities_text(scene(made)).splitlines()[1].split()
+    assert conv1[:3] == ["conv1", unknown(), unknown()]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -9,7 +9,15 @@ from rich.cells import cell_len
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.chosen import flags_of
 from deepeyes_tui.app.panes.base import Pane, Piece, lay, sentence, table, write
-from deepeyes_tui.app.panes.words import findings, layer_name, marked_words, mean_perplexity, survey_words
+from deepeyes_tui.app.panes.words import (
+    WAITS,
+    findings,
+    layer_name,
+    marked_words,
+    mean_perplexity,
+    survey_words,
+    waits,
+)
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.glyphs import RISING
 from deepeyes_tui.app.plots.histogram import bin_columns, draw_changes, draw_histogram
@@ -35,6 +43,9 @@ def draw_layer(scene: Scene, width: int, height: int) -> Canvas:
         row += 1
     room = height - row
     if not layer.has_run or room < 3:
+        return canvas
+    if waits(layer):
+        lay(canvas, sentence(width, room, f"perplexity {WAITS}: the filters are others now"), row, 0)
         return canvas
     changes = max(room // 3, 4) if room >= CHANGES_FROM else 0
     marked = marked_shares(scene)

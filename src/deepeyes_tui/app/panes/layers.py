@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.panes.base import Pane, sentence, table, window, write
-from deepeyes_tui.app.panes.words import findings, layer_name, marked_words, nonfinite_words, purity_text
+from deepeyes_tui.app.panes.words import findings, layer_name, marked_words, nonfinite_words, purity_text, waits
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
@@ -71,6 +71,8 @@ def _always_on(scene: Scene, layer: LayerStatistics) -> Cell:
 
 
 def _undetected(scene: Scene, layer: LayerStatistics) -> Cell:
+    if waits(layer):
+        return unknown(scene.ascii), Ink.MUTED
     return percent(layer.undetected, ascii=scene.ascii), Ink.UNDETECTED if layer.undetected >= 0.01 else Ink.MUTED
 
 

@@ -8,11 +8,11 @@ from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
-from deepeyes_tui.app.panes.words import layer_name, mean_perplexity, nonfinite_words
+from deepeyes_tui.app.panes.words import WAITS, layer_name, mean_perplexity, nonfinite_words, waits
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.histogram import draw_histogram
 from deepeyes_tui.app.plots.inks import Ink, Look
-from deepeyes_tui.app.plots.numbers import percent, short
+from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
 from deepeyes_tui.app.scene import Scene
 
 GAP = 2
@@ -99,8 +99,9 @@ def _tile(scene: Scene, index: int, width: int, height: int) -> Canvas:
     name = layer_name(scene, index, max(width - 16, 6))
     look = (Look.BOLD if here else Look.PLAIN) | (Look.REVERSE if focused else Look.PLAIN)
     end = canvas.text(0, 2, name, Ink.TITLE, look)
-    if not layer.has_run:
-        canvas.text(1, 2, "has not run", Ink.MUTED)
+    if not layer.has_run or waits(layer):
+        said = WAITS if layer.has_run else "has not run"
+        canvas.text(1, 2, printable(said, max(width - 2, 0), scene.ascii), Ink.MUTED)
         return canvas
     lost = nonfinite_words(layer)
     fact, ink = (lost, Ink.ERROR) if lost else (f"1 to {layer.info.filters:,}", Ink.MUTED)
@@ -133,7 +134,8 @@ def perplexities_text(scene: Scene) -> str:
     for index in range(scene.layers):
         layer = scene.snapshot.layer(index)
         bins = [percent(share) for share in layer.histogram.tolist()]
-        rows.append([layer_name(scene, index), short(mean_perplexity(layer)), percent(layer.undetected), *bins])
+        undetected = unknown() if waits(layer) else percent(layer.undetected)
+        rows.append([layer_name(scene, index), short(mean_perplexity(layer)), undetected, *bins])
     count = len(scene.snapshot.layer(0).histogram)
     return table(("layer", "mean", "undetected", *(f"bin {i + 1}" for i in range(count))), rows)
 

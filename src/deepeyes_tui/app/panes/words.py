@@ -14,6 +14,7 @@ from deepeyes_tui.link.maps import LayerNumbers
 from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
 
 Said = tuple[str, int]
+WAITS = "waits for the next look"
 RECENT_STEPS = 100
 """Observed steps after which the square of a filter that was not reached again has half its size."""
 
@@ -25,6 +26,11 @@ def nonfinite_words(layer: LayerStatistics) -> str:
         return ""
     since = f" since step {layer.nonfinite_since:,}" if layer.nonfinite_since is not None else ""
     return " and ".join(counts) + since
+
+
+def waits(layer: LayerStatistics) -> bool:
+    """Return whether a layer has no window of perplexities: its filters are others since it was last looked at."""
+    return layer.has_run and not layer.window_instances
 
 
 def stable_words(layer: LayerStatistics) -> Said:
@@ -96,6 +102,8 @@ def findings(layer: LayerStatistics, ascii: bool = False) -> list[Said]:
         return [("has not run", Ink.MUTED)]
     lost = nonfinite_words(layer)
     said: list[Said] = [(lost, Ink.ERROR)] if lost else []
+    if waits(layer):
+        return [*said, (f"perplexity {WAITS}", Ink.MUTED), *degenerated_words(layer)]
     return [*said, stable_words(layer), *degenerated_words(layer), undetected_words(layer, ascii)]
 
 
