@@ -12,6 +12,7 @@ from time import monotonic
 from deepeyes_tui.link.control import ControlServer, Request
 from deepeyes_tui.link.messages import JSON, Action, Command, Outcome
 from deepeyes_tui.probe.border import Border, say
+from deepeyes_tui.surgery.running.interrupts import uninterrupted
 
 LISTEN_EVERY = 0.5
 """Seconds between two looks at the queue while paused; a command wakes the wait at once."""
@@ -95,7 +96,8 @@ class Steering:
             handler = self.handlers.get(command.action)
             if handler is None:
                 return f"this run does not know the action {command.action!r}"
-            return handler(command, step)
+            with uninterrupted():
+                return handler(command, step)
         except ValueError as refusal:
             return str(refusal)
 

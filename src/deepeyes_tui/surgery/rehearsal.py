@@ -16,6 +16,7 @@ from deepeyes_tui.surgery.editing.masking import masked
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.plan import Cost, Plan
 from deepeyes_tui.surgery.running.comparing import difference
+from deepeyes_tui.surgery.running.interrupts import uninterrupted
 from deepeyes_tui.surgery.running.quiet import output_of
 from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
@@ -43,7 +44,7 @@ def carried_out(plan: Plan, model: nn.Module) -> Iterator[None]:
     and module its old value. Within it the model may be run without gradients only. Raises SurgeryError, before
     anything is changed, where the model is not what the plan was made for.
     """
-    with ExitStack() as back:
+    with uninterrupted(), ExitStack() as back:
         carry_out(plan, unwrapped(model), back)
         yield
 

@@ -37,7 +37,8 @@ def write_checkpoint(
 
     `weights.safetensors` holds the model's state, tensors that are tied once (which, its metadata say);
     `optimizers.pt` the step, the optimizers' state and what of the model's is no dense tensor. Only the newest
-    `keep` stay, None: all. Raises OSError, with nothing left behind: also before anything is written, where the disk has no room.
+    `keep` stay, None: all. Raises OSError, with nothing left behind: also before anything is written, where the disk
+    has no room.
     """
     several = [optimizers] if isinstance(optimizers, Optimizer) else list(optimizers)
     state, shared, odd = _untie(model.state_dict())

@@ -13,6 +13,9 @@ import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
 
+from deepeyes_tui.surgery.running.interrupts import uninterrupted
+
+from deepeyes_tui.surgery.running.interrupts import uninterrupted
 from deepeyes_tui.surgery.running.random_state import untouched
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -22,7 +25,7 @@ _SEED = 20
 @contextmanager
 def hushed(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, no hooks but those that make weights, no compiler, no fused attention: then all as before."""
-    with ExitStack() as stack:
+    with uninterrupted(), ExitStack() as stack:
         for context in (_attributes, _buffers):
             stack.enter_context(context(model))
         for restoring in (_no_global_hooks, untouched, _fastpath_off):
