@@ -8,7 +8,7 @@ import numpy as np
 
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.runs import Run
-from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
+from deepeyes_tui.link.snapshot import LEAST_WINDOW, LayerStatistics, Snapshot
 from deepeyes_tui.link.watcher import Watcher
 
 
@@ -18,12 +18,17 @@ def filters_in_state(run: Run, states: Sequence[str], layers: Sequence[str]) -> 
     Of all layers where none are named. Raises RunError where there is no board, no such layer or no such filter.
     """
     found: dict[str, list[int]] = {}
-    for layer in _chosen(_snapshot(run), layers):
+    chosen = _chosen(_snapshot(run), layers)
+    for layer in chosen:
+        if layer.dead_window < LEAST_WINDOW:
+            continue
         marked = np.logical_or.reduce([getattr(layer, state) for state in states])
         if marked.any():
             found[layer.info.name] = np.flatnonzero(marked).tolist()
     if not found:
         where = ", ".join(layers) or "any layer"
+        if all(layer.dead_window < LEAST_WINDOW for layer in chosen):
+            raise RunError(f"no filter of {where} is judged yet: {LEAST_WINDOW} looks are needed")
         raise RunError(f"no filter of {where} is {' or '.join(states).replace('_', ' ')}: there is nothing to cut")
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.runs import Run, is_live, list_runs
 from deepeyes_tui.link.snapshot import Snapshot
 from deepeyes_tui.link.watcher import RunView, Watcher
@@ -22,6 +23,13 @@ def view_of(run: Run) -> RunView:
         watcher.close()
     assert view is not None  # only a second look can find nothing new
     return view
+
+
+def _goes_on(run: Run) -> bool:
+    try:
+        return is_live(run) and not view_of(run).condition.is_over
+    except RunError:
+        return False
 
 
 def status_line(run: Run) -> str:
@@ -51,7 +59,7 @@ def why_unheard(run: Run, error: Exception) -> str:
     view = view_of(run)
     if not view.condition.is_over:
         return str(error)
-    names = [other.name for other in list_runs() if is_live(other)]
+    names = [other.name for other in list_runs() if other.name != run.name and _goes_on(other)]
     more = ", ..." if len(names) > MOST_NAMED else ""
     live = f"; runs that live: {', '.join(names[:MOST_NAMED])}{more}" if names else ""
     return f"the training has ended, there is nothing to steer ({view.sentence}){live}"

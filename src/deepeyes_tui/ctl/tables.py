@@ -11,6 +11,9 @@ from deepeyes_tui.link.journal import Entry
 from deepeyes_tui.link.messages import JSON
 from deepeyes_tui.link.preview import Part, Preview, Settings
 
+NOTHING = 1e-6
+"""A change of the output below which there is none: what rounding alone makes."""
+
 
 def plan_lines(preview: Preview) -> list[str]:
     """Return what surgery would do: costs, change of the output, tensors, warnings."""
@@ -20,7 +23,7 @@ def plan_lines(preview: Preview) -> list[str]:
         *_indented(aligned([_cost(*cost) for cost in costs])),
         f"  output         {_change(preview)}",
         *_copies(preview.copies),
-        *_indented(aligned([("tensor", "axis", "before", "after", "role"), *map(_part, preview.parts)])),
+        *_parts(preview.parts),
         *([f"  and {preview.parts_left_out:,} tensors more"] if preview.parts_left_out else []),
         *(f"  warning: {warning}" for warning in preview.warnings),
     ]
@@ -52,20 +55,29 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def _cost(name: str, before: int, after: int) -> tuple[str, ...]:
     share = f"{(after - before) / before:+.1%}" if before else ""
+    share = f"{after - before:+,}" if share[1:] == "0.0%" and after != before else share
     return name, f"{before:,}", "->", f"{after:,}", share
 
 
 def _change(preview: Preview) -> str:
-    exact = "exact" if preview.exact else "not exact"
+    exact = "" if preview.exact else "; not exact: done only with --inexact"
     if preview.change is None or not math.isfinite(preview.change):
-        return f"{exact}, change not known"
-    return f"{exact}, changes by at most {preview.change:.2g} of its largest value"
+        return f"how much it changes is not known{exact}"
+    if preview.change < NOTHING:
+        return f"no change{exact}"
+    return f"changes by at most {preview.change:.2%} of its largest value{exact}"
 
 
 def _copies(copies: int) -> list[str]:
     if not copies:
         return []
     return [f"  copies         {copies} of the model, changed alike"]
+
+
+def _parts(parts: Sequence[Part]) -> list[str]:
+    if not parts:
+        return ["  tensors        none that there is changes its size"]
+    return _indented(aligned([("tensor", "axis", "before", "after", "role"), *map(_part, parts)]))
 
 
 def _part(part: Part) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ VERBS = (
     Verb(str(Action.PRUNE), "cut filters out of the network", "prune conv1 3,7,11-14 fc1 5", orders.prune, _add_prune),
     Verb(str(Action.GROW), "add filters to a layer", "grow conv1 4 --how split --of 3", orders.grow, _add_grow),
     _layers(Action.ADD_LAYER, "add a layer behind one, which changes nothing at first", "conv1"),
-    _layers(Action.DROP_LAYER, "take a layer out of the network", "conv2 --inexact"),
+    _layers(Action.DROP_LAYER, "take a layer out of the network", "fc1.2 --inexact"),
     _plain(Action.UNDO, "take back the last of prune, grow, add-layer and drop-layer"),
     _freezing(Action.FREEZE, "keep a layer, or some of its filters, as they are"),
     _freezing(Action.UNFREEZE, "let them learn again"),

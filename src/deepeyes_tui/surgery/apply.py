@@ -23,7 +23,7 @@ from deepeyes_tui.surgery.running.comparing import difference, tolerance
 from deepeyes_tui.surgery.running.quiet import output_of
 from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
-from deepeyes_tui.surgery.undo import Applied, finish
+from deepeyes_tui.surgery.undo import Applied, finish, finish_again
 
 
 def apply(
@@ -54,15 +54,18 @@ def apply(
             check_fits(plan, unwrapped(one))
         few = Sample.of(sample).few() if sample is not None else plan.sample
         _check_allowed(plan, unwrapped(model), few, inexact)
+        applied = Applied(plan, outer)
         with ExitStack() as back:
             check = _self_check(plan, unwrapped(model), few)
-            memories = [_change(plan, unwrapped(one), trainers, back) for one in outer]
+            back.callback(finish_again, applied)
+            applied.memories = [_change(plan, unwrapped(one), trainers, back) for one in outer]
             check()
+            finish(applied)
+            applied.notes = _notes(applied.memories)
             if commit is not None:
                 commit()
             back.pop_all()
-        finish(outer, [one.tensor for memory in memories for one in memory.tensors])
-        return Applied(plan, _notes(memories), outer, memories)
+        return applied
 
 
 def _check_allowed(plan: Plan, model: nn.Module, sample: Sample | None, inexact: bool) -> None:
@@ -115,9 +118,9 @@ def _change_states(edit: Edit, trainers: Sequence[Optimizer], back: ExitStack) -
     return memories
 
 
-def _notes(memories: Sequence[ModelMemory]) -> list[str]:
+def _notes(memories: Sequence[ModelMemory]) -> tuple[str, ...]:
     states = [state for memory in memories for one in memory.tensors for state in one.states]
     reset = sum(state.whole is not None for state in states)
     if not reset:
-        return []
-    return [f"what Adafactor keeps in factors for {reset} of the tensors cannot be cut and starts anew"]
+        return ()
+    return (f"what Adafactor keeps in factors for {reset} of the tensors cannot be cut and starts anew",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from torch import Tensor, nn
 
@@ -20,13 +20,11 @@ from deepeyes_tui.surgery.running.wrappers import renew_wrappers, unwrapped
 class Applied:
     """Surgery that was carried out. `notes` are sentences for the user about what could not simply be cut."""
 
-    def __init__(
-        self, plan: Plan, notes: Sequence[str], models: Sequence[nn.Module], memories: Sequence[ModelMemory]
-    ) -> None:
+    def __init__(self, plan: Plan, models: Sequence[nn.Module]) -> None:
         self.plan = plan
-        self.notes = tuple(notes)
-        self._models = tuple(models)
-        self._memories = tuple(memories)
+        self.notes: tuple[str, ...] = ()
+        self.models = tuple(models)
+        self.memories: Sequence[ModelMemory] = ()
 
     def undo(self, commit: Callable[[], None] | None = None) -> None:
         """Take the surgery back, in the model and in its copies.
@@ -38,31 +36,40 @@ class Applied:
         what it raises is raised on, and nothing is changed either.
         """
         with one_at_a_time():
-            if not self._memories:
+            if not self.memories:
                 raise SurgeryError("this has been undone already")
-            for memory in self._memories:
+            for memory in self.memories:
                 _check(self.plan, memory)
             with ExitStack() as back:
-                for memory in self._memories:
+                back.callback(finish_again, self)
+                for memory in self.memories:
                     _bring_back(self.plan, memory, back)
+                finish(self)
                 if commit is not None:
                     commit()
                 back.pop_all()
-            memories, self._memories = self._memories, ()
-            for memory in memories:
-                for step in memory.steps:
-                    step()
-            finish(self._models, [one.tensor for memory in memories for one in memory.tensors])
+            steps = [step for memory in self.memories for step in memory.steps]
+            for step in steps:
+                step()
+            if steps:
+                finish(self)
+            self.memories = ()
 
 
-def finish(models: Sequence[nn.Module], tensors: Sequence[Tensor]) -> None:
+def finish(applied: Applied) -> None:
     """Let autograd, recurrent layers and the models' wrappers know of the new shapes."""
-    settle(tensors)
-    for model in models:
+    settle(one.tensor for memory in applied.memories for one in memory.tensors)
+    for model in applied.models:
         for module in unwrapped(model).modules():
             if isinstance(module, nn.RNNBase):
                 module.flatten_parameters()
         renew_wrappers(model)
+
+
+def finish_again(applied: Applied) -> None:
+    """As `finish`, when all has been put back: what is raised then is less than what was raised before."""
+    with suppress(Exception):
+        finish(applied)
 
 
 def _check(plan: Plan, memory: ModelMemory) -> None:

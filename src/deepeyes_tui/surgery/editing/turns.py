@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from deepeyes_tui.surgery.errors import SurgeryError
 from deepeyes_tui.surgery.running.interrupts import uninterrupted
-from deepeyes_tui.surgery.running.interrupts import uninterrupted
 
 _turn = threading.Lock()
 

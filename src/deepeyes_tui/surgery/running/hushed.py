@@ -14,8 +14,6 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 
 from deepeyes_tui.surgery.running.interrupts import uninterrupted
-
-from deepeyes_tui.surgery.running.interrupts import uninterrupted
 from deepeyes_tui.surgery.running.random_state import untouched
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
