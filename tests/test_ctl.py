@@ -50,11 +50,12 @@ ENTRIES = (
 class Run:
     """A run whose training loop keeps the commands it gets; it refuses what concerns a layer `nothing`."""
 
-    def __init__(self, states):
+    def __init__(self, states, window=200):
         self.run = claim_run("demo", command=["train.py"])
         arrays = make_arrays(fill=0)
         for name, filters in states.items():
             arrays[name][filters] = True
+        arrays["dead_window"][:] = window
         status = Status(state=RunState.TRAINING, step=12, loss=0.5, accuracy=0.75, published_at=time.time())
         make_writer(self.run.board).publish(status, arrays)
         self.server = ControlServer(self.run.control)
@@ -177,7 +178,8 @@ def test_a_plan_as_text(capsys, run):
         ["parameters", "431,080", "->", "400,000", "-7.2%"],
         ["multiply-adds", "2,293,000", "->", "2,000,000", "-12.8%"],
     ]
-    assert "not exact, changes by at most 0.013 of its largest value" in out
+    assert "changes by at most 1.25% of its largest value" in out
+    assert "not exact      it is done only with --inexact" in out
     assert "copies         1 of the model" in out
     assert ["features.0.weight", "0", "20", "17", "writes"] in [line.split() for line in lines]
     assert "and 5 tensors more" in out
@@ -356,8 +358,11 @@ def test_what_has_ended_is_said_to_have_and_which_runs_live(capsys, run):
     ended = claim_run("ended")
     status = Status(state=RunState.STOPPED, step=1389, accuracy=0.5, published_at=time.time())
     make_writer(ended.board).publish(status, make_arrays(fill=0))
+    done = claim_run("done")
+    make_writer(done.board).publish(status, make_arrays(fill=0))
     ended.update(exit_status=0, pid=_no_process())
     ended.remove_live()
+    assert done.record().alive
     assert cli.main(["ctl", "ended", "prune", "conv1", "3"]) == 1
     said = "ended: the training has ended, there is nothing to steer (stopped at step 1389); runs that live: demo\n"
     assert capsys.readouterr().err == said
@@ -371,9 +376,34 @@ def _no_process():
     return process.pid
 
 
-def test_a_change_that_cannot_be_measured_is_not_known():
-    for change in (float("nan"), float("inf"), None):
-        assert "exact, change not known" in "\n".join(plan_lines(replace(PREVIEW, change=change)))
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        *((lost, "how much it changes is not known") for lost in (float("nan"), float("inf"), None)),
+        (4e-7, "no change"),
+        (3.2e-5, "changes by at most 0.0032% of its largest value"),
+        (0.219, "changes by at most 21.9% of its largest value"),
+        (25, "changes by at most 2,500% of its largest value"),
+    ],
+)
+def test_the_change_of_the_output_in_words(change, said):
+    assert f"  output         {said}" in plan_lines(replace(PREVIEW, change=change))
+    assert not any("exact" in line for line in plan_lines(replace(PREVIEW, change=change, exact=True)))
+
+
+def test_a_plan_that_changes_no_tensor_and_few_parameters_says_so():
+    lines = plan_lines(replace(PREVIEW, parts=(), parameters=(1_000_000, 1_000_110)))
+    assert "  tensors        none that there is changes its size" in lines
+    assert lines[1].split()[-1] == "+110"
+
+
+def test_what_is_not_judged_yet_is_not_said_to_be_alive(capsys):
+    run = Run({"dead": [3]}, window=4)
+    try:
+        status, _, err = ctl(capsys, "prune", "features.0", "--dead")
+    finally:
+        run.end()
+    assert (status, err) == (1, "deepeyes: no filter of features.0 is judged yet: 5 looks are needed\n")
 
 
 def test_a_run_that_has_gone(capsys):

@@ -22,6 +22,7 @@ def plan_lines(preview: Preview) -> list[str]:
         preview.title,
         *_indented(aligned([_cost(*cost) for cost in costs])),
         f"  output         {_change(preview)}",
+        *([] if preview.exact else ["  not exact      it is done only with --inexact"]),
         *_copies(preview.copies),
         *_parts(preview.parts),
         *([f"  and {preview.parts_left_out:,} tensors more"] if preview.parts_left_out else []),
@@ -60,12 +61,13 @@ def _cost(name: str, before: int, after: int) -> tuple[str, ...]:
 
 
 def _change(preview: Preview) -> str:
-    exact = "" if preview.exact else "; not exact: done only with --inexact"
     if preview.change is None or not math.isfinite(preview.change):
-        return f"how much it changes is not known{exact}"
+        return "how much it changes is not known"
     if preview.change < NOTHING:
-        return f"no change{exact}"
-    return f"changes by at most {preview.change:.2%} of its largest value{exact}"
+        return "no change"
+    percent = 100 * preview.change
+    share = f"{percent:,.0f}%" if percent >= 100 else f"{percent:.3g}%"
+    return f"changes by at most {share} of its largest value"
 
 
 def _copies(copies: int) -> list[str]:
