@@ -19,6 +19,7 @@ from deepeyes_tui.link.journal import JOURNAL, read_journal, standing
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.preview import Preview, Settings
 from deepeyes_tui.link.runs import find_run
+from deepeyes_tui.probe.border import ERRORS_TOLERATED
 from deepeyes_tui.surgery import load_checkpoint
 from deepeyes_tui.surgery.running.kept_tensors import find_kept_tensors
 
@@ -388,6 +389,26 @@ def test_tensors_that_the_script_keeps_are_warned_of(training):
     outcome = running.ask(Action.PRUNE, filters={"conv": [1]})
     assert "of tensors shaped as the model's" in outcome.message
     assert len(average) == len(best)
+
+
+def test_a_monitor_that_breaks_while_paused_lets_the_training_go(training, monkeypatch):
+    running = training()
+    assert running.ask(Action.PAUSE).ok
+
+    def fails(*_, **__):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("deepeyes_tui.probe.surgeon.write_checkpoint", fails)
+    for _ in range(ERRORS_TOLERATED - 1):
+        assert "failed at it" in running.ask(Action.SAVE).message
+    held = len(running.losses)
+    assert "switched itself off" in running.ask(Action.SAVE).message
+    deadline = time.monotonic() + 20
+    while len(running.losses) < held + 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(running.losses) >= held + 5
+    with pytest.raises(ControlError):
+        running.ask(Action.RESUME)
 
 
 def test_a_checkpoint_is_saved_on_request(training):

@@ -71,12 +71,12 @@ class ControlServer:
         if self._process == os.getpid():
             self._loop.send(request.client, _encoded(outcome), answers=True)
 
-    def close(self) -> None:
-        """Stop listening, and refuse what is still in the queue. Twice is fine."""
+    def close(self, reason: str = "the run has ended") -> None:
+        """Stop listening, and refuse what is still in the queue, with the reason. Twice is fine."""
         if self._process != os.getpid() or self._loop.closed:
             return
         for request in self.pending():
-            self.answer(request, Outcome(request.command.id, False, "the run has ended"))
+            self.answer(request, Outcome(request.command.id, False, reason))
         self._loop.close()
         self._thread.join(timeout=1.0)
         self._path.unlink(missing_ok=True)

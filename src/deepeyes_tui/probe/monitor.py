@@ -36,6 +36,7 @@ class Monitor:
         self._probe = probe
         self._border = border
         self._process = os.getpid()
+        self._given_up = False
         self._criterion_targets: Any = None
         self._criterion_loss: Any = None
         self._criterion_hook: RemovableHandle | None = None
@@ -116,6 +117,9 @@ class Monitor:
         self.close(_state_after(kind))
 
     def _active(self) -> bool:
+        if self._probe is not None and self._border.off and not self._given_up:
+            self._given_up = True
+            Border().call(self._probe.give_up)
         return self._probe is not None and not self._border.off and os.getpid() == self._process
 
     def _at_exit(self) -> None:

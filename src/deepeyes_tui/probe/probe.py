@@ -35,7 +35,7 @@ from deepeyes_tui.probe.retuning import Retuner
 from deepeyes_tui.probe.rings import Rings
 from deepeyes_tui.probe.scalars import Scalars, batch_accuracy, curve_name
 from deepeyes_tui.probe.statistics.table import StatisticsTable
-from deepeyes_tui.probe.steering import Answer, Handler, Steering
+from deepeyes_tui.probe.steering import OFF, Answer, Handler, Steering
 from deepeyes_tui.probe.surgeon import Surgeon
 from deepeyes_tui.probe.taps import EntryTap
 from deepeyes_tui.surgery.sample import Sample
@@ -164,6 +164,11 @@ class Probe:
         self._server.close()
         if self._gpu is not None:
             self._gpu.close()
+
+    def give_up(self) -> None:
+        """Listen no longer, once the monitor is off: nobody waits for answers that do not come."""
+        self._server.close(OFF)
+        self._observer.remove()
 
     def _number(self, layer: str | None) -> int | None:
         names = [known.name for known in self._layers]

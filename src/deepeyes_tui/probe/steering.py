@@ -16,6 +16,7 @@ from deepeyes_tui.surgery.running.interrupts import uninterrupted
 
 LISTEN_EVERY = 0.5
 """Seconds between two looks at the queue while paused; a command wakes the wait at once."""
+OFF = "the monitor has switched itself off after errors of its own; the training goes on, its log says more"
 LONGEST_HOLD = 600.0
 """Seconds for which the training can be held at a time."""
 
@@ -48,8 +49,8 @@ class Steering:
 
     @property
     def waiting(self) -> bool:
-        """Whether the training is to wait."""
-        return (self.paused or self.held > 0) and not self.stopping
+        """Whether the training is to wait: never for a monitor that is off, which would not hear who ends that."""
+        return (self.paused or self.held > 0) and not self.stopping and not self.border.off
 
     @property
     def held(self) -> float:
@@ -77,6 +78,8 @@ class Steering:
         answer = self.border.call(self._carry_out, command, step)
         if isinstance(answer, str):
             return Outcome(command.id, False, answer, step)
+        if self.border.off:
+            return Outcome(command.id, False, OFF, step)
         if answer is None:
             return Outcome(command.id, False, f"the monitor failed at it: {self.border.last_error}", step)
         return Outcome(command.id, True, answer.message, step, answer.details)
