@@ -51,8 +51,8 @@ def test_interrupts_at_any_moment_leave_a_whole_model():
         plan = plan_removal(model, "0", [1, 2], x)
         main = threading.main_thread().ident
         timer = threading.Timer(delay, signal.pthread_kill, (main, signal.SIGINT))
-        timer.start()
         try:
+            timer.start()
             apply(plan, model)
             while timer.is_alive():
                 time.sleep(1e-4)

@@ -20,6 +20,7 @@ from deepeyes_tui.surgery.guard import check_can_cut, optimizers
 from deepeyes_tui.surgery.plan import Plan
 from deepeyes_tui.surgery.rehearsal import masked_output, readable_errors, rehearse
 from deepeyes_tui.surgery.running.comparing import difference, tolerance
+from deepeyes_tui.surgery.running.interrupts import let_interrupts_come
 from deepeyes_tui.surgery.running.quiet import output_of
 from deepeyes_tui.surgery.running.wrappers import unwrapped
 from deepeyes_tui.surgery.sample import Sample
@@ -62,6 +63,7 @@ def apply(
             check()
             finish(applied)
             applied.notes = _notes(applied.memories)
+            let_interrupts_come()
             if commit is not None:
                 commit()
             back.pop_all()

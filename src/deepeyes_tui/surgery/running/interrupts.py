@@ -31,6 +31,14 @@ def uninterrupted() -> Iterator[None]:
         held.let_go()
 
 
+def let_interrupts_come() -> None:
+    """Raise now what an interrupt that is held back would raise at the end, while things can still be put back."""
+    if threading.current_thread() is threading.main_thread() and isinstance(
+        held := signal.getsignal(signal.SIGINT), _Held
+    ):
+        held.let_go()
+
+
 class _Held:
     """Takes one interrupt, and hands it on when it is told to."""
 
@@ -45,5 +53,6 @@ class _Held:
 
     def let_go(self) -> None:
         """Handle what came."""
-        if self._came is not None:
-            self._handler(*self._came)
+        came, self._came = self._came, None
+        if came is not None:
+            self._handler(*came)
