@@ -279,3 +279,20 @@ def test_descriptions_that_say_nothing_change_nothing(replacement: Replacement) 
     with pytest.raises(SurgeryError):
         put_in_place(model, replacement)
     assert list(model.modules()) == modules
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+def test_biases_of_a_new_layer_do_not_go_to_muon() -> None:
+    torch.manual_seed(0)
+    model, batch = nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 3)), torch.randn(4, 5)
+    matrices = torch.optim.Muon([one for one in model.parameters() if one.dim() == 2])
+    rest = torch.optim.AdamW([one for one in model.parameters() if one.dim() != 2])
+    with pytest.raises(SurgeryError, match="Muon trains matrices alone"):
+        apply(plan_layer_addition(model, "0", batch), model, matrices)
+    assert len(list(model.parameters())) == 4
+    apply(plan_layer_addition(model, "0", batch), model, [matrices, rest])
+    model(batch).square().mean().backward()
+    before = [one.detach().clone() for one in model.parameters()]
+    for one in (matrices, rest):
+        one.step()
+    assert not any(torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True))
