@@ -217,3 +217,14 @@ def test_a_size_that_only_training_needs() -> None:
 def test_a_coupling_refuses_alike() -> None:
     with pytest.raises(SurgeryError, match="all filters of 0 would go"):
         couple(small(), "0", range(6), torch.randn(4, 5))
+
+
+@pytest.mark.parametrize(
+    ("sample", "sentence"),
+    [
+        (torch.zeros(0, 5), "the sample has no rows"),
+        (torch.full((4, 5), float("nan")), "the sample holds NaN, with which nothing can be told"),
+    ],
+)
+def test_samples_that_tell_nothing(sample: Tensor, sentence: str) -> None:
+    assert refusal(small(), "0", [1], sample) == sentence

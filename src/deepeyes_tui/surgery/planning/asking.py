@@ -62,6 +62,7 @@ class Asker:
 
     def meet(self, sample: Sample) -> None:
         """Run the network for the first time, in training too where that calls other layers."""
+        _check_sample(sample)
         for atom in self.atoms:
             self._memory.forwards[atom.path] = atom.module.forward
             atom.module.__dict__["forward"] = _stand_in(self, atom)
@@ -187,6 +188,15 @@ class Asker:
     def answer(self, atom: Atom, args: Any, kwargs: Any) -> Any:
         """Stand in for a layer."""
         return self._current.call(atom, args, kwargs)
+
+
+def _check_sample(sample: Sample) -> None:
+    """Raise SurgeryError where nothing can be told by a sample: without rows, or with NaN, which marks are."""
+    tensors = floats(sample.args, dict(sample.kwargs))
+    if any(not tensor.numel() for tensor in tensors[:1]):
+        raise SurgeryError("the sample has no rows")
+    if any(bool(tensor.isnan().any()) for tensor in tensors):
+        raise SurgeryError("the sample holds NaN, with which nothing can be told")
 
 
 def _stand_in(asker: Asker, atom: Atom) -> Any:
