@@ -132,7 +132,7 @@ async def test_marked_filters_freeze_and_the_truth_is_shown(run, tmp_path):
         await press(pilot, "E")
         app.scene = app.scene.with_desk(panel=replace(app.scene.desk.panel, row="freeze"))
         await press(pilot, "enter")
-        assert f"Freeze filter {marks[0]} of conv1 (trains)?" in rows(app)[-1]
+        assert f"Freeze filter {marks[0]} of conv1?" in rows(app)[-1]
         await press(pilot, "y")
         assert run.acts() == [(Action.FREEZE, {"layer": "conv1", "filters": marks, "structure": 1})]
         assert f"frozen by now: conv1 {marks[0]}" in screen(app)

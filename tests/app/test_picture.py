@@ -17,6 +17,7 @@ from deepeyes_tui.app.picture import as_text, draw_picture
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.numbers import unknown
 from deepeyes_tui.app.scene import LayerOrder, Quantity, Scene, filter_order, not_seen
+from deepeyes_tui.link.snapshot import RunState
 from tests.app import synthetic
 from tests.app.driving import SIZES
 from tests.app.synthetic import infos, many, scene, snapshot
@@ -158,6 +159,14 @@ def test_without_a_window_of_perplexities_the_next_look_is_waited_for(size):
     assert "▁" not in as_text(scene(made).with_desk(focus=PaneName.LAYER, full=True), *size)
     conv1 = perplexities_text(scene(made)).splitlines()[1].split()
     assert conv1[:3] == ["conv1", unknown(), unknown()]
+
+
+def test_a_training_that_waits_is_resumed_by_its_key():
+    assert "P pause" in as_text(scene(), 120, 40)
+    paused = as_text(scene(snapshot(state=RunState.PAUSED, cost=0.01)), 120, 40)
+    assert "P resume" in paused
+    assert "P pause" not in paused
+    assert "monitor 1% of 2%" in paused
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -105,6 +105,23 @@ def test_what_is_not_exact_is_said_and_may_be_agreed_to():
     assert carry_out_command(shown.desk.proposal).arguments["inexact"] is True
 
 
+def test_layers_that_lose_filters_too_are_named_above_the_tensors():
+    names = ("conv1.weight", "conv1.bias", "1.b.weight", "1.b.bias", "2.b.parametrizations.weight.original0", "token")
+    parts = (*(Part(name, 0, 20, 17, "writes") for name in names), Part("bn.weight", 0, 20, 17, "passes"))
+    text = words(proposing(replace(SHOWN, parts=parts)))
+    assert "together with  filters of 1.b, 2.b, token, which belong to these" in text
+    assert "together with" not in words(proposing())
+    many = tuple(Part(f"{number}.weight", 0, 20, 17, "writes") for number in range(300))
+    assert "11 and 288 more, which" in " ".join(words(proposing(replace(SHOWN, parts=many))).split())
+
+
+def test_a_change_of_the_output_is_not_said_twice():
+    told = replace(SHOWN, exact=False, change=0.02, warnings=("without conv1.1 the network's output changes",))
+    dropped = Command(Action.DROP_LAYER, {"layer": "conv1.1"})
+    assert "Not exact" not in words(proposing(told, dropped))
+    assert "! Not exact: the output changes." in words(proposing(replace(told, warnings=()), dropped))
+
+
 def test_what_is_refused_cannot_be_agreed_to():
     shown = proposing(None, refusal="fc2 is the network's output")
     text = as_text(shown, 80, 24)
@@ -119,7 +136,9 @@ def test_what_is_refused_cannot_be_agreed_to():
 def test_while_the_run_is_asked_and_while_it_works():
     asked = proposing(None, remark="The model has changed since.")
     assert words(asked).splitlines() == ["The model has changed since.", "asking the training ..."]
-    assert "Prune conv1: 3,7,11 " in as_text(asked, 80, 24)
+    assert "Prune conv1: 3 filters (3,7,11) " in as_text(asked, 80, 24)
+    one = Command(Action.PRUNE, {"filters": {"fc1": [0], "conv1": [4]}})
+    assert Proposal(one).title == "prune fc1: 1 filter (0), conv1: 1 filter (4)"
     assert not proposing(sent=True).context.agreeable
     assert words(proposing(sent=True)).startswith("sent: the training does it")
 

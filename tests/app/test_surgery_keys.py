@@ -327,7 +327,7 @@ async def test_what_another_viewer_does_is_told_at_once_and_what_is_left_out_too
         await quiet(pilot)
         text = " ".join(screen(app).split())
         assert "The model has changed meanwhile" in text
-        assert "the filters there are others now: conv1: 12,13." in text
+        assert "the filters there are others now: conv1: 2 filters (12,13)." in text
         assert app.scene.desk.proposal.ready
         app.tick()
         await quiet(pilot)

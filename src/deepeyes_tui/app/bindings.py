@@ -184,7 +184,7 @@ class Binding:
 
 BINDINGS: tuple[Binding, ...] = (
     Binding("agree", ("enter", "y"), "Enter y", "do what is shown", Group.TRAIN, _agree),
-    Binding("decline", ("escape", "n", "q", "ctrl+c"), "Esc n", "do not", Group.TRAIN, _preview),
+    Binding("decline", ("escape", "n", "q", "ctrl+c"), "Esc n q", "do not", Group.TRAIN, _preview),
     Binding("end_brush", ("enter", "v"), "Enter v", "mark what is in it", Group.MARK, _brushing, "Enter mark"),
     Binding("swap", ("o",), "o", "other corner of the rectangle", Group.MARK, _brushing, "o corner"),
     Binding("drop_brush", ("escape",), "Esc", "drop the rectangle", Group.MARK, _brushing, "Esc drop"),

@@ -79,7 +79,7 @@ def _freezing(scene: Scene, panel: Panel, info: LayerInfo, section: str) -> Iter
         asked_of: dict[str, JSON] = {"layer": info.name, "filters": list(marks) or None, "structure": structure}
         command = Command(action, asked_of, sender=SENDER)
         value = f"{what} ({state})" if action is Action.FREEZE and not refusal else what
-        question = f"{verb.capitalize()} {asked} ({state})?"
+        question = f"{verb.capitalize()} {asked}?"
         unknown = "not known yet" if panel.settings is None else refusal
         yield Row(str(action), section, verb, value, Does.ASK, help, "", unknown, command, question)
 

@@ -51,7 +51,7 @@ class Proposal:
         """What is to be done, in words: the run's own once it has answered."""
         if self.preview is not None:
             return self.preview.title
-        names = " and ".join(_subject(name, filters) for name, filters in wanted(self.command).items())
+        names = ", ".join(_subject(name, filters) for name, filters in wanted(self.command).items())
         return f"{self.verb} {names}".strip()
 
 
@@ -71,13 +71,14 @@ def asked_again(before: Command, after: Command) -> str:
     lost = [_subject(name, filters) for name, filters in wanted(before).items() if name not in still]
     if not lost:
         return said
-    return f"{said} Left out, and marked no more, as the filters there are others now: {' and '.join(lost)}."
+    return f"{said} Left out, and marked no more, as the filters there are others now: {', '.join(lost)}."
 
 
 def _subject(name: str, filters: JSON) -> str:
     if not isinstance(filters, list):
         return name
-    return f"{name}: {format_filters(number for number in filters if isinstance(number, int))}"
+    numbers = {number for number in filters if isinstance(number, int)}
+    return f"{name}: {len(numbers):,} filter{'s' * (len(numbers) != 1)} ({format_filters(numbers)})"
 
 
 def plan_command(proposal: Proposal) -> Command:

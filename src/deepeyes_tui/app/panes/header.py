@@ -97,8 +97,10 @@ def _measured(scene: Scene, status: Status) -> list[Item]:
         items.append(_item("accuracy", f"{status.accuracy:.1%}", 5))
     if math.isfinite(status.cost):
         over = status.cost > status.budget * 1.1
-        item = _item("monitor", percent(status.cost, ascii=plain), 4, Ink.WARNING if over else Ink.DEFAULT)
-        items.append([*item, (f" of {percent(status.budget, ascii=plain)}", Ink.MUTED)])
+        cost = percent(status.cost, ascii=plain)
+        item = _item("monitor", cost, 0, Ink.WARNING if over else Ink.DEFAULT)
+        budget = f" of {percent(status.budget, ascii=plain)}"
+        items.append([*item, (budget + " " * (4 - len(cost)), Ink.MUTED)])
     if status.observed_every > 1:
         items.append([(f"1 in {status.observed_every} steps", Ink.MUTED)])
     if math.isfinite(status.gpu_use):

@@ -13,7 +13,7 @@ from deepeyes_tui.app.panes.parts import arrow, part_rows
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
-from deepeyes_tui.app.proposals import Proposal
+from deepeyes_tui.app.proposals import Proposal, wanted
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.messages import Action
 from deepeyes_tui.link.preview import Preview
@@ -27,6 +27,8 @@ BESIDE_TITLE: Final = 34
 """Cells of the title's row for which lines are seen, and the rule."""
 NOTHING: Final = 1e-6
 """A change of the output below which there is none: what rounding alone makes."""
+MOST_NAMED: Final = 12
+"""Layers that are named one by one."""
 EXACT_FROM: Final = 10_000_000
 """Numbers from which on three digits are enough."""
 ROLES: Final = "writes: own weights, passes: a value each on the way, reads: takes them in"
@@ -66,10 +68,28 @@ def _body(scene: Scene, proposal: Proposal, preview: Preview, width: int) -> lis
         _cost("parameters", preview.parameters, width, plain),
         _cost("multiply-adds", preview.multiply_adds, width, plain),
         *_labelled("output", _change_words(proposal, preview, plain), width),
+        *_labelled("together with", _others(proposal, preview, plain), width),
     ]
     for text in _cautions(proposal, preview):
         lines += _bullet(text, width, plain)
     return [*lines, [], *_parts(preview, width, plain), [], *_afterwards(proposal, preview, width)]
+
+
+def _others(proposal: Proposal, preview: Preview, ascii: bool) -> str:
+    """Name the layers whose filters go or come with those that were meant, as they are summed or shared with them."""
+    meant = wanted(proposal.command)
+    owners = dict.fromkeys(_owner(part.tensor) for part in preview.parts if part.role == "writes")
+    names = [printable(name, 30, ascii) for name in owners if name not in meant]
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"filters of {', '.join(names[:MOST_NAMED])}{more}, which belong to these"
+
+
+def _owner(tensor: str) -> str:
+    """Return the layer that a tensor is of; of a model's own tensor, its name."""
+    layer, parametrized, _ = tensor.partition(".parametrizations.")
+    return layer if parametrized else tensor.rpartition(".")[0] or tensor
 
 
 def _change_words(proposal: Proposal, preview: Preview, ascii: bool) -> str:
@@ -86,8 +106,10 @@ def _change_words(proposal: Proposal, preview: Preview, ascii: bool) -> str:
 def _cautions(proposal: Proposal, preview: Preview) -> Iterator[str]:
     if not preview.exact:
         pruned = proposal.command.action == Action.PRUNE
-        what = "what the other filters give changes too, not only these fall silent" if pruned else "the output changes"
-        yield f"Not exact: {what}."
+        if pruned:
+            yield "Not exact: what the other filters give changes too, not only these fall silent."
+        elif not preview.warnings:
+            yield "Not exact: the output changes."
     yield from preview.warnings
 
 
@@ -139,7 +161,7 @@ def _parts(preview: Preview, width: int, ascii: bool) -> list[Line]:
         return [[("No tensor that there is changes its size.", Ink.MUTED)]]
     count = len(preview.parts) + preview.parts_left_out
     verb = "becomes smaller" if any(part.after < part.before for part in preview.parts) else "becomes larger"
-    head: Line = [(f"What {verb} where ", Ink.ACCENT, Look.BOLD), (f"{count:,} tensors", Ink.MUTED)]
+    head: Line = [(f"What {verb} where", Ink.ACCENT, Look.BOLD), (f"  {count:,} tensor{'s' * (count != 1)}", Ink.MUTED)]
     lines = [head, *_said(ROLES, width, Ink.MUTED), *part_rows(preview.parts, width, ascii)]
     if preview.parts_left_out:
         lines.append([(f"  and {preview.parts_left_out:,} more", Ink.MUTED)])
@@ -147,6 +169,8 @@ def _parts(preview: Preview, width: int, ascii: bool) -> list[Line]:
 
 
 def _labelled(label: str, text: str, width: int) -> list[Line]:
+    if not text:
+        return []
     rows = wrapped(text, max(width - LABEL_WIDTH, 1))
     heads = [label, *[""] * (len(rows) - 1)]
     return [

@@ -16,6 +16,7 @@ from deepeyes_tui.app.scene import Asking, Question, Scene
 
 ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up", Asking.VALUE: "take it"}
 NOTE_ROWS = 3
+RESUME = "P resume"
 LAST = ("? help", "q leave")
 
 
@@ -67,7 +68,8 @@ def _question(canvas: Canvas, question: Question, ascii: bool) -> None:
 
 
 def _keys(canvas: Canvas, scene: Scene) -> None:
-    shown = [binding.short for binding in applicable(scene.context) if binding.short]
+    here = [binding for binding in applicable(scene.context) if binding.short]
+    shown = [RESUME if binding.id == "pause" and scene.paused else binding.short for binding in here]
     first = [short for short in shown if short not in LAST]
     if scene.desk.help:
         first, last = ["j k scroll", "Esc back"], ["q leave"]
