@@ -83,7 +83,7 @@ def small() -> nn.Sequential:
     return nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3))
 
 
-@pytest.mark.parametrize("hook", LOOKING, ids=str)
+@pytest.mark.parametrize("hook", LOOKING)
 def test_hooks_that_return_nothing_stay_and_are_not_run(hook: Callable[..., Any]) -> None:
     model = small()
     model[0].register_forward_hook(hook)
@@ -94,7 +94,7 @@ def test_hooks_that_return_nothing_stay_and_are_not_run(hook: Callable[..., Any]
     assert SEEN
 
 
-@pytest.mark.parametrize("hook", CHANGING, ids=str)
+@pytest.mark.parametrize("hook", CHANGING)
 def test_hooks_that_may_change_something_are_refused(hook: Callable[..., Any]) -> None:
     model = small()
     handle = model[0].register_forward_hook(hook)
