@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, PaneName
 from deepeyes_tui.app.layout import arrange
+from deepeyes_tui.app.maps import Maps
 from deepeyes_tui.app.panes.filters import filters_text
 from deepeyes_tui.app.panes.perplexities import perplexities_text
 from deepeyes_tui.app.picture import PANES as DRAWN
@@ -159,6 +160,17 @@ def test_without_a_window_of_perplexities_the_next_look_is_waited_for(size):
     assert "▁" not in as_text(scene(made).with_desk(focus=PaneName.LAYER, full=True), *size)
     conv1 = perplexities_text(scene(made)).splitlines()[1].split()
     assert conv1[:3] == ["conv1", unknown(), unknown()]
+
+
+@pytest.mark.parametrize(("state", "when"), [("paused", "when the training goes on"), ("training", "with the next")])
+def test_maps_of_filters_that_are_others_now_say_what_they_wait_for(state, when):
+    made = snapshot(state=RunState(state))
+    made.arrays["window_instances"][0] = 0
+    shown = scene(made, maps=Maps(failure="there are no instances of this layer yet"))
+    for focus in MAPS:
+        text = " ".join(as_text(shown.with_desk(focus=focus, full=True, maps_screen=True), 120, 40).split())
+        assert "conv1: its filters are others now, new instances come" in text
+        assert when in text
 
 
 def test_a_training_that_waits_is_resumed_by_its_key():

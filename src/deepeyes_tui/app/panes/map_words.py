@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deepeyes_tui.app.chosen import rank_of
-from deepeyes_tui.app.panes.words import label_name, layer_name
+from deepeyes_tui.app.panes.words import label_name, layer_name, waits
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.maps import Sample, Stage
@@ -27,6 +27,9 @@ def waiting_words(scene: Scene) -> str:
     if scene.layer is not None and not scene.layer.has_run:
         notices = " ".join(scene.snapshot.status.notices)
         return printable(f"{name} has not run in a training pass. {notices}", 300, scene.ascii)
+    if scene.layer is not None and waits(scene.layer):
+        when = "when the training goes on" if scene.paused else "with the next looks"
+        return f"{name}: its filters are others now, new instances come {when}"
     if scene.maps.failure:
         return printable(scene.maps.failure, 300, scene.ascii)
     if progress.stage is Stage.STARTING:
