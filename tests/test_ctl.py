@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from deepeyes_tui import cli
-from deepeyes_tui.ctl.tables import plan_lines
+from deepeyes_tui.ctl.tables import plan_lines, settings_lines
 from deepeyes_tui.ctl.verbs import VERBS
 from deepeyes_tui.link.control import ControlServer
 from deepeyes_tui.link.journal import JOURNAL, Entry, append
@@ -197,6 +197,11 @@ def test_settings_as_text(capsys, run):
         ["frozen", "fc;", "features.0", "1-3"],
         ["undo", "prune", "3", "filters", "of", "fc"],
     ]
+
+
+def test_betas_are_written_as_they_are_typed():
+    told = replace(SETTINGS, settings=(Setting("betas", ([0.9, 0.999], [0.5, 0.9]), ""),))
+    assert settings_lines(told)[0].split(maxsplit=1) == ["betas", "0.9, 0.999; 0.5, 0.9"]
 
 
 @pytest.mark.parametrize("words", ["--json plan prune fc 3", "plan --json prune fc 3", "plan prune fc --json 3"])

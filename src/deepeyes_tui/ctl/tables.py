@@ -87,12 +87,13 @@ def _part(part: Part) -> tuple[str, ...]:
 
 
 def _values(values: Sequence[JSON]) -> str:
-    return ", ".join(map(_value, values)) or "-"
+    joint = "; " if any(isinstance(value, list) for value in values) else ", "
+    return joint.join(map(_value, values)) or "-"
 
 
 def _value(value: JSON) -> str:
     if isinstance(value, list):
-        return f"({', '.join(map(_value, value))})"
+        return ", ".join(map(_value, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
