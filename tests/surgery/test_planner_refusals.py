@@ -110,7 +110,7 @@ def test_a_layer_that_does_not_run() -> None:
 )
 def test_code_that_mixes_channels(code: Callable[..., Tensor]) -> None:
     said = refusal(Coded(code), "one", [3], pictures())
-    assert "all channels of out would go: they are mixed on the way" in said
+    assert "all channels of out would go: they are mixed on the way, by code outside of the layers" in said
 
 
 @pytest.mark.parametrize(

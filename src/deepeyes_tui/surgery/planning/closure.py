@@ -99,7 +99,8 @@ class Closure:
     def _all_of(self, space: Space) -> str:
         if space is self._space:
             return f"all filters of {self._layer} would go"
-        return f"with these filters of {self._layer} all channels of {space.path} would go: they are mixed on the way"
+        why = "they are mixed on the way, by code outside of the layers that are known"
+        return f"with these filters of {self._layer} all channels of {space.path} would go: {why}"
 
     def _notice(self, changed: bool = False) -> bool:
         """What reads marked units joins."""
