@@ -39,6 +39,7 @@ class ActivationFrequency:
         return np.asarray(self._active / np.maximum(self._spans.spread(self._instances), 1e-9), np.float32)
 
     def carry(self, before: ActivationFrequency, origins: Origins) -> None:
-        """Take over what is known of the filters that were there before."""
-        self._active = taken(before._active, origins.filters, 0)
-        self._instances = taken(before._instances, origins.layers, 0)
+        """Take over what is known of the filters that were there before. A layer with new filters is counted anew."""
+        whole = self._spans.largest(origins.filters < 0) == 0
+        self._active = np.where(self._spans.spread(whole), taken(before._active, origins.filters, 0), np.float32(0))
+        self._instances = np.where(whole, taken(before._instances, origins.layers, 0), np.float32(0))
