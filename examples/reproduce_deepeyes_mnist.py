@@ -35,6 +35,7 @@ KEEP = {"conv1": 10, "fc1": 100}
 BATCH, RATE, MOMENTUM, DECAY = 64, 0.01, 0.9, 5e-4
 LOOKED_AT = 2048
 """Training digits by whose activations filters are chosen."""
+SAY_EVERY = 250
 DEAD = 1e-3
 """A filter is dead whose maximum is at most this share of the layer's."""
 ROUNDS, STEPS_A_ROUND = 15, 20
@@ -72,7 +73,9 @@ class Training:
 
     def run(self, steps: int) -> None:
         """Train for some steps more."""
-        for pixels, digits in islice(self.batches, steps):
+        for step, (pixels, digits) in enumerate(islice(self.batches, steps), start=1):
+            if step % SAY_EVERY == 0:
+                print(f"... {step} of {steps} steps", file=sys.stderr)
             self.optimizer.zero_grad()
             functional.cross_entropy(self.model(pixels), digits).backward()
             self.optimizer.step()
