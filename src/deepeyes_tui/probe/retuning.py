@@ -20,6 +20,7 @@ from deepeyes_tui.surgery.guard import check_one_process
 from deepeyes_tui.surgery.retuning.batch_size import find_loaders
 from deepeyes_tui.surgery.retuning.freezing import Frozen, freeze, frozen_layers, unfreeze
 from deepeyes_tui.surgery.retuning.hyperparameters import format_values, read_settings, set_hyperparameter
+from deepeyes_tui.surgery.running.wrappers import renew_wrappers
 
 
 class Retuner:
@@ -76,6 +77,7 @@ class Retuner:
         return layer, None if filters is None else filter_numbers(layer, filters)
 
     def _entered(self, command: Command, step: int, sentence: str, done: Frozen) -> Answer:
+        renew_wrappers(self._surgeon.model)
         trouble = self._enter(Deed(command.action, step, command.sender, sentence, layer=done.layer))
         return _said("; ".join([f"{sentence} at step {step}", *done.notes, *trouble]))
 

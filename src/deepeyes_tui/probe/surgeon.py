@@ -78,7 +78,7 @@ class Surgeon:
         self.sample: Sample | None = None
         self.loss: object = None
         self._whole: Sample | None = None
-        self._model, self._known = model, [] if optimizer is None else [optimizer]
+        self.model, self._known = model, [] if optimizer is None else [optimizer]
         self._folder, self._diary, self._reshaped = folder, diary, reshaped
         self._structure = structure
         self._acts: list[Act] = []
@@ -110,12 +110,12 @@ class Surgeon:
 
     def optimizers(self) -> list[Optimizer]:
         """Return what trains the model."""
-        return find_optimizers(self._model, self._known)
+        return find_optimizers(self.model, self._known)
 
     def _plan(self, command: Command, step: int) -> Answer:
         wanted = self._wanted(command.arguments.get("action"), command)
         rehearsed = self._rehearse(wanted)
-        copies = len(find_copies(self._model)) if wanted.copies else 0
+        copies = len(find_copies(self.model)) if wanted.copies else 0
         plans, change = rehearsed.plans, rehearsed.output_change
         found = preview(wanted.title, plans, change, copies, self.structure, self._kept())
         return Answer(f"{wanted.title}: nothing has been done", found.to_json())
@@ -193,32 +193,32 @@ class Surgeon:
     def _rehearse(self, wanted: Operation) -> Rehearsed:
         """Return the plans, each made for what the ones before it leave; the model is as before."""
         sample, plans, optimizers = self._batch(), list[Plan](), self.optimizers()
-        check_can_cut(self._model, optimizers)
-        layers = find_layers(unwrap(self._model))
+        check_can_cut(self.model, optimizers)
+        layers = find_layers(unwrap(self.model))
         change: Renumbering = {}
         with ExitStack() as put_back:
-            compare = output_change(self._model, sample)
+            compare = output_change(self.model, sample)
             for make in wanted.makers:
-                plan = make(self._model, sample, change)
+                plan = make(self.model, sample, change)
                 if plan is not None:
-                    change = then(change, renumbering(plan, find_layers(unwrap(self._model))))
-                    put_back.enter_context(carried_out(plan, self._model))
+                    change = then(change, renumbering(plan, find_layers(unwrap(self.model))))
+                    put_back.enter_context(carried_out(plan, self.model))
                     plans.append(plan)
             output = plans[0].change if len(plans) == 1 else compare()
         for plan in plans:
-            check_states(plan, self._model, optimizers)
+            check_states(plan, self.model, optimizers)
         sizes_before = {layer.name: layer.filters for layer in layers}
         return Rehearsed(tuple(plans), change, inverse(change, sizes_before), output)
 
     def _apply(self, wanted: Operation, plans: Sequence[Plan]) -> tuple[tuple[Applied, ...], tuple[FollowBack, ...]]:
         """Carry out all plans or none; return what takes them back, and what frozen filters do then."""
-        optimizers, freezes = self.optimizers(), filter_freezes(unwrap(self._model))
-        copies = find_copies(self._model) if wanted.copies else []
+        optimizers, freezes = self.optimizers(), filter_freezes(unwrap(self.model))
+        copies = find_copies(self.model) if wanted.copies else []
         done: list[Applied] = []
         follow_back: list[FollowBack] = []
         try:
             for plan in plans:
-                one = apply(plan, self._model, optimizers, copies=copies, inexact=wanted.inexact)
+                one = apply(plan, self.model, optimizers, copies=copies, inexact=wanted.inexact)
                 done.append(one)
                 follow_back.append(freezes.after(plan))
         except BaseException:
@@ -234,20 +234,20 @@ class Surgeon:
         return any(one.plan.replacement is not None for one in applied)
 
     def _kept(self) -> tuple[str, ...]:
-        count = find_kept_tensors(unwrap(self._model))
+        count = find_kept_tensors(unwrap(self.model))
         return (kept_warning(count),) if count else ()
 
     def _batch(self) -> Sample:
         if self.sample is None:
             raise ValueError("no batch has been seen yet: wait for the first training step")
         whole, self._whole = self._whole, None
-        if whole is not None and not runs_on(self._model, self.sample):
+        if whole is not None and not runs_on(self.model, self.sample):
             self.sample = whole  # its rows belong together, as the nodes and edges of a graph do
         return self.sample
 
     def _checkpoint(self, step: int, folder: str = CHECKPOINTS, keep: int | None = KEPT) -> Path:
         try:
-            return write_checkpoint(self._folder / folder, self._model, self.optimizers(), step, keep=keep)
+            return write_checkpoint(self._folder / folder, self.model, self.optimizers(), step, keep=keep)
         except OSError as error:
             why = error.strerror or error
             raise ValueError(f"nothing was done: the checkpoint cannot be written ({why})") from error
