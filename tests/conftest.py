@@ -8,4 +8,5 @@ def own_run_folders(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("DEEPEYES_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.setenv("DEEPEYES_LIVE", str(tmp_path_factory.mktemp("live")))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.delenv("DEEPEYES_RUN", raising=False)
+    for name in ("DEEPEYES_RUN", "COLUMNS", "LINES"):  # a worker of pytest says its own size to its children
+        monkeypatch.delenv(name, raising=False)
