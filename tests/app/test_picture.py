@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, PaneName
+from deepeyes_tui.app.bindings import KEY_OF, MAPS, ON_BOTH_SCREENS, PANES, PaneName
 from deepeyes_tui.app.layout import arrange
 from deepeyes_tui.app.maps import Maps
 from deepeyes_tui.app.panes.filters import filters_text
@@ -100,14 +100,14 @@ def test_below_the_least_size_a_sentence_says_so(size):
 @pytest.mark.parametrize("size", SIZES)
 def test_all_panes_can_be_seen(size):
     for name in PANES:
-        assert f"{PANES.index(name) + 1} {name} " in as_text(scene().with_desk(focus=name), *size)
+        assert f"{KEY_OF[name]} {name} " in as_text(scene().with_desk(focus=name), *size)
 
 
 def test_everything_is_side_by_side_on_a_large_screen():
     overview, maps = as_text(scene(), 200, 60), as_text(scene().with_desk(focus=PaneName.INPUT_MAP), 200, 60)
-    for number, name in enumerate(PANES, 1):
-        assert (f" {number} {name} " in overview) is (name not in MAPS)
-        assert (f" {number} {name} " in maps) is (name in MAPS or name in ON_BOTH_SCREENS)
+    for name, key in KEY_OF.items():
+        assert (f" {key} {name} " in overview) is (name not in MAPS)
+        assert (f" {key} {name} " in maps) is (name in MAPS or name in ON_BOTH_SCREENS)
 
 
 def test_the_overview_says_what_matters():

@@ -19,9 +19,13 @@ class PaneName(StrEnum):
     INSTANCES = "Instances"
     FILTER_MAP = "Filter Map"
     LOG = "Log"
+    FINDINGS = "Findings"
 
 
 PANES = tuple(PaneName)
+PANE_KEYS = {str(number % 10): pane for number, pane in enumerate(PANES, 1)}
+"""The panes by their keys: the tenth has 0."""
+KEY_OF = {pane: key for key, pane in PANE_KEYS.items()}
 LISTS = (PaneName.LAYERS, PaneName.FILTERS)
 MAPS = (PaneName.INPUT_MAP, PaneName.INSTANCES, PaneName.FILTER_MAP)
 ON_BOTH_SCREENS = (PaneName.LAYERS, PaneName.LAYER, PaneName.FILTERS)
@@ -208,7 +212,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("next_layer", ("]",), "]", "next layer, from any view", Group.MOVE, _from_any_view, "[ ] layer"),
     Binding("next_pane", ("tab",), "Tab", "next pane", Group.LOOK, _pane),
     Binding("previous_pane", ("shift+tab", "backtab"), "shift+Tab", "previous pane", Group.LOOK, _pane),
-    Binding("pane", tuple("123456789"), "1..9", "go to the pane of this number", Group.LOOK, _no_panel, "1-9 pane"),
+    Binding("pane", tuple(PANE_KEYS), "0..9", "go to the pane of this number", Group.LOOK, _no_panel, "0-9 pane"),
     Binding("full", ("f",), "f", "pane full screen and back", Group.LOOK, _pane, "f full"),
     Binding("open", ("enter",), "Enter", "open, drill in", Group.LOOK, _opens, "Enter open"),
     Binding("back", ("backspace",), "Backspace", "go back out", Group.LOOK, _pane),

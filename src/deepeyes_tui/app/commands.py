@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 
 from deepeyes_tui.app import panel_desk
-from deepeyes_tui.app.bindings import PANES, Group, applicable
+from deepeyes_tui.app.bindings import PANE_KEYS, Group, PaneName, applicable
 from deepeyes_tui.app.moves import to_layer, to_pane
 from deepeyes_tui.app.panes.words import layer_name
 from deepeyes_tui.app.themes import usable
@@ -90,14 +90,14 @@ def entries(viewer: Viewer) -> Iterator[Entry]:
         yield title, str(Group.TRAIN), act
     for theme in usable(viewer.depth):
         yield f"theme: {theme}", str(Group.LOOK), partial(viewer.use_theme, theme)
-    for number, pane in enumerate(PANES, 1):
-        yield f"go to {pane}", f"{Group.LOOK}, key {number}", partial(_go_to_pane, viewer, number)
+    for key, pane in PANE_KEYS.items():
+        yield f"go to {pane}", f"{Group.LOOK}, key {key}", partial(_go_to_pane, viewer, pane)
     for index in range(scene.layers):
         yield f"layer {layer_name(scene, index, 60)}", str(Group.MOVE), partial(_go_to_layer, viewer, index)
 
 
-def _go_to_pane(viewer: Viewer, number: int) -> None:
-    viewer.scene = to_pane(viewer.scene, PANES[number - 1])
+def _go_to_pane(viewer: Viewer, pane: PaneName) -> None:
+    viewer.scene = to_pane(viewer.scene, pane)
 
 
 def _go_to_layer(viewer: Viewer, index: int) -> None:

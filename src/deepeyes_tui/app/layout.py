@@ -86,6 +86,8 @@ def _overview(box: Box, layers: int) -> Boxes:
 
 def _list_and_two(body: Box, focus: PaneName, layers: int) -> Boxes:
     left, right = _columns(body, 0.46)
+    if focus is PaneName.FINDINGS:
+        return {**_overview(left, layers), focus: right}
     upper = PaneName.LAYER if focus is PaneName.LAYER else PaneName.PERPLEXITY
     lower = PaneName.LOG if focus is PaneName.LOG else PaneName.FILTERS
     top, bottom = _split(right, round(right.height * 0.5))
@@ -95,10 +97,11 @@ def _list_and_two(body: Box, focus: PaneName, layers: int) -> Boxes:
 def _everything(body: Box, layers: int) -> Boxes:
     left, rest = _columns(body, 0.36)
     middle, right = _columns(rest, 0.5)
-    multiples, log = _split(middle, round(middle.height * 0.66))
+    multiples, below = _split(middle, round(middle.height * 0.5))
+    findings, log = _split(below, round(below.height * 0.55))
     layer, filters = _split(right, round(right.height * 0.5))
-    names = PaneName.PERPLEXITY, PaneName.LAYER, PaneName.FILTERS, PaneName.LOG
-    others = dict(zip(names, (multiples, layer, filters, log), strict=True))
+    names = PaneName.PERPLEXITY, PaneName.LAYER, PaneName.FILTERS, PaneName.FINDINGS, PaneName.LOG
+    others = dict(zip(names, (multiples, layer, filters, findings, log), strict=True))
     return {**_overview(left, layers), **others}
 
 

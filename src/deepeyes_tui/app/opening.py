@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepeyes_tui.app.bindings import PANES, PaneName
+from deepeyes_tui.app.bindings import PANE_KEYS, PANES, PaneName
 from deepeyes_tui.app.moves import to_layer, to_pane
 from deepeyes_tui.app.scene import Scene
 
@@ -12,8 +12,8 @@ def pane_named(wanted: str) -> PaneName:
 
     Raises ValueError.
     """
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(PANES):
-        return PANES[int(wanted) - 1]
+    if wanted in PANE_KEYS:
+        return PANE_KEYS[wanted]
     plain = _plain(wanted)
     found = next((pane for pane in PANES if _plain(pane) == plain), None)
     if found is None:

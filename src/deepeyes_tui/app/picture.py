@@ -27,7 +27,11 @@ from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.scene import Scene
 
-PANES: dict[PaneName, Pane] = {
+NO_FINDINGS = "nothing has been looked for yet"
+FINDINGS = Pane(
+    PaneName.FINDINGS, lambda _, w, h: sentence(w, h, NO_FINDINGS), lambda _: "", lambda _: NO_FINDINGS, lambda _: ()
+)
+PANES: dict[PaneName, Pane] = {PaneName.FINDINGS: FINDINGS} | {
     module.PANE.name: module.PANE
     for module in (training, layers, perplexities, layer, filters, input_map, instances, filter_map, log)
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deepeyes_tui.app import map_moves, moves
-from deepeyes_tui.app.bindings import PANES, SCATTERS, PaneName
+from deepeyes_tui.app.bindings import PANE_KEYS, PANES, SCATTERS, PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of
 from deepeyes_tui.app.layout import Arrangement, Box
 from deepeyes_tui.app.panel import Row
@@ -51,8 +51,8 @@ def _in_panel(scene: Scene, arrangement: Arrangement, y: int) -> Scene:
 
 def _tab_at(column: int) -> PaneName:
     at = 1
-    for number, pane in enumerate(PANES, 1):
-        at += len(f" {number} {pane} ") + 1
+    for key, pane in PANE_KEYS.items():
+        at += len(f" {key} {pane} ") + 1
         if column < at:
             return pane
     return PANES[-1]

@@ -16,7 +16,7 @@ from textual import events, work
 from textual.app import ComposeResult
 
 from deepeyes_tui.app import panel_desk, steering
-from deepeyes_tui.app.bindings import PANES, Group, PaneName, find
+from deepeyes_tui.app.bindings import PANE_KEYS, Group, PaneName, find
 from deepeyes_tui.app.feed import Feed, News, shown
 from deepeyes_tui.app.keeping import view_text, write_view
 from deepeyes_tui.app.mapping import Cartographer
@@ -207,7 +207,7 @@ class Viewer(PacedApp, inherit_bindings=False):
         elif action in MOVES:
             self.scene = MOVES[action](self.scene, self.surface.room)
         elif action == "pane":
-            self.scene = to_pane(self.scene, PANES[int(key) - 1])
+            self.scene = to_pane(self.scene, PANE_KEYS[key])
         elif action == "panel_type":
             self.scene = begin_typing(self.scene, key)
         else:

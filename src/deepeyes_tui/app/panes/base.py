@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from deepeyes_tui.app.bindings import PANES, PaneName
+from deepeyes_tui.app.bindings import PANE_KEYS, PaneName
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
@@ -106,12 +106,12 @@ def title_rule(scene: Scene, name: PaneName, facts: str, width: int, focused: bo
     line, ink = ("=-" if scene.ascii else "━─")[not focused], Ink.ACCENT if focused else Ink.FAINT
     canvas.text(0, 0, line * width, ink)
     facts = printable(facts, ascii=scene.ascii)
-    shown = [(number, pane) for number, pane in enumerate(PANES, 1) if tabs or pane is name]
+    shown = [(key, pane) for key, pane in PANE_KEYS.items() if tabs or pane is name]
     named = sum(len(pane) + 5 for _, pane in shown) + cell_len(facts) + 5 <= width
     column = 1
-    for number, pane in shown:
+    for key, pane in shown:
         here = pane is name
-        column = write(canvas, 0, column, _tab(number, pane if here or named else "", here, here and focused)) + 1
+        column = write(canvas, 0, column, _tab(key, pane if here or named else "", here, here and focused)) + 1
     room = width - column - 4
     if facts and room >= min(cell_len(facts), LEAST_FACTS):
         facts = printable(facts, room, scene.ascii)
@@ -119,10 +119,10 @@ def title_rule(scene: Scene, name: PaneName, facts: str, width: int, focused: bo
     return canvas
 
 
-def _tab(number: int, name: str, here: bool, focused: bool) -> list[Piece]:
+def _tab(key: str, name: str, here: bool, focused: bool) -> list[Piece]:
     name_ink = Ink.ACCENT if focused else Ink.TITLE if here else Ink.MUTED
     label = f"{name} " if name else ""
-    return [(f" {number} ", Ink.ACCENT if focused else Ink.MUTED), (label, name_ink, Look.BOLD * here)]
+    return [(f" {key} ", Ink.ACCENT if focused else Ink.MUTED), (label, name_ink, Look.BOLD * here)]
 
 
 def window(position: int, count: int, height: int) -> range:
