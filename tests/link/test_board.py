@@ -148,7 +148,7 @@ def test_any_name_is_carried(path, name):
     names=st.lists(st.text(max_size=400), max_size=8),
 )
 def test_a_status_always_fits_its_room(notices, device, names):
-    status = Status(notices=tuple(notices), device=device)
+    status = Status(notices=tuple(notices), device=device, root=device, roots=(device * 9,) * 20, summary=device * 20)
     data = encode_status(status, tuple((name, 3) for name in names), STATUS_ROOM)
     assert len(data) <= STATUS_ROOM
     back, curves = decode_status(data, 8, 1024)

@@ -49,6 +49,7 @@ class Action(StrEnum):
     SET: `name`, one of `HYPERPARAMETERS`, and `value`.
     UNDO takes back the last of `SURGERY`; `structure` as above. SAVE writes a checkpoint.
     SETTINGS: the details are `link.preview.Settings`.
+    ROOT: `root`, one of the status' roots: watch that model from the next step on.
     """
 
     PAUSE = "pause"
@@ -69,9 +70,10 @@ class Action(StrEnum):
     SET = "set"
     SAVE = "save"
     SETTINGS = "settings"
+    ROOT = "root"
 
 
-WATCHING = frozenset({Action.FOCUS, Action.STATUS, Action.SETTINGS})
+WATCHING = frozenset({Action.FOCUS, Action.STATUS, Action.SETTINGS, Action.ROOT})
 """What steers the monitor alone, not the training: allowed in any run."""
 SURGERY = (Action.PRUNE, Action.GROW, Action.ADD_LAYER, Action.DROP_LAYER)
 """What changes the network's shape."""

@@ -54,7 +54,11 @@ class LayerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The run in a few words and numbers. Shares are of 1, times in seconds since the epoch, NaN where unknown."""
+    """The run in a few words and numbers. Shares are of 1, times in seconds since the epoch, NaN where unknown.
+
+    `roots` are names of the models that were found to train, none where `watch` was told; `root` is the watched one.
+    `ranks` counts the processes of the training; `summary` says in a sentence what of it was found.
+    """
 
     state: RunState = RunState.STARTING
     step: int = 0
@@ -73,6 +77,10 @@ class Status:
     published_at: float = 0.0
     started_at: float = 0.0
     notices: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    root: str = ""
+    ranks: int = 1
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

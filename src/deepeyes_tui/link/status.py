@@ -12,6 +12,8 @@ from deepeyes_tui.link.snapshot import RunState, Status
 MAX_NOTICES = 64
 MAX_NOTICE = 2000
 MAX_DEVICE = 200
+MAX_ROOTS = 16
+MAX_SUMMARY = 600
 MAX_SERIES_NAME = 200
 
 FIELDS = fields(Status)
@@ -22,7 +24,7 @@ Curves = tuple[tuple[str, int], ...]
 def encode_status(status: Status, curves: Curves, room: int) -> bytes:
     """Return JSON of at most `room` bytes; texts are cut as far as needed, the newest notices stay longest."""
     names = tuple((name[:MAX_SERIES_NAME], points) for name, points in curves)
-    status = replace(status, device=status.device[:MAX_DEVICE], notices=status.notices[-MAX_NOTICES:])
+    status = _bounded(status)
     longest = MAX_NOTICE
     while True:
         data = _dump(status, names, longest)
@@ -34,7 +36,23 @@ def encode_status(status: Status, curves: Curves, room: int) -> bytes:
             status = replace(status, notices=status.notices[1:])
         else:
             names = tuple((name[: len(name) // 2], points) for name, points in names)
-            status = replace(status, device=status.device[: len(status.device) // 2])
+            status = _shortened(status)
+
+
+def _shortened(status: Status) -> Status:
+    halves = {name: (text := getattr(status, name))[: len(text) // 2] for name in ("device", "root", "summary")}
+    return replace(status, **halves, roots=status.roots[: len(status.roots) // 2])
+
+
+def _bounded(status: Status) -> Status:
+    return replace(
+        status,
+        device=status.device[:MAX_DEVICE],
+        notices=status.notices[-MAX_NOTICES:],
+        roots=tuple(name[:MAX_DEVICE] for name in status.roots[:MAX_ROOTS]),
+        root=status.root[:MAX_DEVICE],
+        summary=_cut(status.summary, MAX_SUMMARY),
+    )
 
 
 def _dump(status: Status, curves: Curves, longest: int) -> bytes:
@@ -92,15 +110,18 @@ def _checked(name: str, default: object, value: object) -> object:
     if name == "state":
         return RunState(value) if isinstance(value, str) and value in list(RunState) else None
     if name == "notices":
-        return _notices(value)
+        return _texts(value, MAX_NOTICES, MAX_NOTICE)
+    if name == "roots":
+        return _texts(value, MAX_ROOTS, MAX_DEVICE)
     if isinstance(default, str):
-        return value[:MAX_DEVICE] if isinstance(value, str) else None
+        longest = MAX_SUMMARY if name == "summary" else MAX_DEVICE
+        return value[:longest] if isinstance(value, str) else None
     if type(value) is int and -1 <= value < 2**63:
         return value if isinstance(default, int) else float(value)
     return value if isinstance(default, float) and isinstance(value, float) else None
 
 
-def _notices(value: object) -> tuple[str, ...] | None:
+def _texts(value: object, most: int, longest: int) -> tuple[str, ...] | None:
     if not isinstance(value, list):
         return None
-    return tuple(text[:MAX_NOTICE] for text in value[:MAX_NOTICES] if isinstance(text, str))
+    return tuple(text[:longest] for text in value[:most] if isinstance(text, str))
