@@ -13,7 +13,7 @@ from deepeyes_tui.integrations.passes import LossTap
 from deepeyes_tui.probe.monitor import Monitor, watch
 
 
-class WatchCallback(TrainerCallback):  # type: ignore[misc]
+class WatchCallback(TrainerCallback):
     """Watches the model that a Trainer trains. `options` are those of `deepeyes_tui.watch`: labels, name, layers ...
 
     Steps are the Trainer's optimizer steps; what it logs and evaluates becomes curves. A stop that is asked for in the
