@@ -7,7 +7,7 @@ from deepeyes_tui.link.snapshot import LayerInfo, RunState, Series, Status, laye
 
 LAYERS = (
     LayerInfo("features.0", "conv 5x5", 20, 0, 520, "after max pooling", (5, 5), (24, 24), 1),
-    LayerInfo("fc", "linear", 10, 20, 5010),
+    LayerInfo("fc", "linear", 10, 20, 5010, unit="units", signed=True, frozen=True, calls=3, also=("head", "heads.0")),
 )
 FILTERS = 30
 

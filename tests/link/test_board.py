@@ -227,7 +227,7 @@ def test_another_version_is_named(path, monkeypatch):
     monkeypatch.setattr(layout, "VERSION", 9)
     make_writer(path).close()
     monkeypatch.undo()
-    with pytest.raises(BoardError, match=r"layout 9 .* reads layout 1"):
+    with pytest.raises(BoardError, match=r"layout 9 .* reads layout 2"):
         BoardReader(path)
 
 

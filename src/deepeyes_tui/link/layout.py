@@ -24,7 +24,7 @@ from deepeyes_tui.link.errors import BoardError
 from deepeyes_tui.link.snapshot import ArraySpec, LayerInfo, layer_arrays
 
 MAGIC = b"DEEPEYES"
-VERSION = 1
+VERSION = 2
 SLOTS = 4
 STATUS_ROOM = 16384
 SERIES_SLOTS = 8
@@ -48,6 +48,8 @@ MAX_LAYERS = 1 << 16
 MAX_FILTERS = 1 << 26
 MAX_TEXT = 4096
 """Characters of a name."""
+MAX_ALSO = 64
+"""Further names of a layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Description:
 
     def encode(self) -> bytes:
         """Return it as JSON; names longer than MAX_TEXT are cut."""
-        layers = [{**asdict(layer), "name": layer.name[:MAX_TEXT]} for layer in self.layers]
+        layers = [{**asdict(layer), "name": layer.name[:MAX_TEXT], "also": _cut(layer.also)} for layer in self.layers]
         labels = [label[:MAX_TEXT] for label in self.labels]
         return json.dumps({"run": self.run[:MAX_TEXT], "layers": layers, "labels": labels}).encode("ascii")
 
@@ -155,6 +157,11 @@ def _layer(entry: Mapping[str, object]) -> LayerInfo:
         receptive_field=_counts(entry["receptive_field"]),
         grid=_counts(entry["grid"]),
         positions_per_input=_count(entry["positions_per_input"]),
+        unit=_text(entry["unit"]),
+        signed=_flag(entry["signed"]),
+        frozen=_flag(entry["frozen"]),
+        calls=_count(entry["calls"]),
+        also=_texts(entry["also"]),
     )
 
 
@@ -162,6 +169,22 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return value[:MAX_TEXT]
+
+
+def _cut(names: tuple[str, ...]) -> list[str]:
+    return [name[:MAX_TEXT] for name in names[:MAX_ALSO]]
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return tuple(map(_text, value[:MAX_ALSO]))
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise TypeError("not a flag")
+    return value
 
 
 def _count(value: object) -> int:

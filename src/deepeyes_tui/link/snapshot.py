@@ -39,7 +39,12 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """One layer, as it stands in the model. `grid` is its output's spatial shape, `()` for one position per input."""
+    """One layer, as it stands in the model. `grid` is its output's spatial shape, `()` for one position per input.
+
+    `unit` says what its filters are ("filters", "units", "heads", "dimensions"), `signed` that their absolute values are
+    shown, `frozen` that none of its parameters is trained, `calls` how often it runs in one pass (0 where it did not,
+    or where that is not known), `also` under which further names the same module stands in the model.
+    """
 
     name: str
     kind: str
@@ -50,6 +55,11 @@ class LayerInfo:
     receptive_field: tuple[int, ...] = ()
     grid: tuple[int, ...] = ()
     positions_per_input: int = 1
+    unit: str = "filters"
+    signed: bool = False
+    frozen: bool = False
+    calls: int = 0
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
