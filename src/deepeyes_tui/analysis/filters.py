@@ -45,8 +45,11 @@ def compare_filters(seen: Instances) -> Similarities:
 def describe_filters(number: int, seen: Instances, like: Similarities) -> FilterMap:
     """Return a Filter Map whose filters have no places yet."""
     labels = seen.labels[-INSTANCES:]
-    association = label_association(like.activations, labels, int(labels.max(initial=-1)) + 1)
+    present, place = np.unique(np.maximum(labels, -1), return_inverse=True)  # a vocabulary's numbers are large
+    unknown = int((present < 0).sum())
+    association = label_association(like.activations, place - unknown, len(present) - unknown)
     label, strength = strongest_label(association)
+    label = np.append(present[unknown:], -1)[label]
     groups = redundant_groups(like.phi, REDUNDANT, like.dead)
     i, j, similarity = redundant_pairs(like.phi, PAIRS_FROM, MOST_PAIRS)
     return FilterMap(

@@ -33,6 +33,7 @@ def make_sample(number: int, seen: Instances) -> Sample:
         perplexity=frozen(instance_perplexity(activations).astype(np.float32)),
         undetected=frozen(undetected(activations, peak)),
         nonfinite=seen.nonfinite,
+        excerpts=seen.excerpts,
     )
 
 

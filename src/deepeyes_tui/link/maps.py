@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.link.excerpts import Excerpts
+from deepeyes_tui.link.findings import Evidence, EvidenceRequest
+
 Float = NDArray[np.float32]
 Half = NDArray[np.float16]
 Int = NDArray[np.int32]
@@ -39,6 +42,7 @@ class Stage(StrEnum):
     QUALITY = "judging the picture"
     SIMILARITY = "comparing filters"
     SURVEY = "comparing layers"
+    FINDINGS = "looking for findings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class SurveyRequest:
     layers: tuple[tuple[str, Path], ...]
 
 
-Request = InputMapRequest | FilterMapRequest | SurveyRequest
+Request = InputMapRequest | FilterMapRequest | SurveyRequest | EvidenceRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class Sample:
     perplexity: Float  # (S,)
     undetected: Flag  # (S,)
     nonfinite: int = 0
+    excerpts: Excerpts = field(default_factory=Excerpts)
 
     @property
     def size(self) -> int:
@@ -217,7 +222,7 @@ class Survey:
     layers: tuple[LayerNumbers, ...]
 
 
-Answer = Progress | Failure | Sample | MapShape | MapFrame | MapQuality | FilterMap | Survey
+Answer = Progress | Failure | Sample | MapShape | MapFrame | MapQuality | FilterMap | Survey | Evidence
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -226,9 +231,11 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def freeze(answer: Answer) -> None:
+def freeze(answer: Answer | Excerpts) -> None:
     """Make all arrays of an answer read-only: those that came through a pipe can be written to."""
     for part in fields(answer):
         value = getattr(answer, part.name)
         if isinstance(value, np.ndarray):
             frozen(value)
+        elif isinstance(value, Excerpts):
+            freeze(value)

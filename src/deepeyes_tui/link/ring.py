@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepeyes_tui.link.errors import RingError
+from deepeyes_tui.link.excerpts import NOTHING
 from deepeyes_tui.link.files import make_file, read_all, write_all
 from deepeyes_tui.link.instances import Instances
 from deepeyes_tui.link.ring_layout import (
@@ -59,8 +60,11 @@ class RingWriter:
         inputs: ArrayLike,
         positions: ArrayLike,
         boxes: ArrayLike,
+        spans: ArrayLike = 0,
+        tokens: ArrayLike = NOTHING,
+        values: ArrayLike = np.nan,
     ) -> None:
-        """Add `S` rows, shaped as in `Instances`; what is given once counts for all of them.
+        """Add `S` rows, shaped as in `Instances` and `Excerpts`; what is given once counts for all of them.
 
         Of more rows than fit the last are taken. Raises ValueError for other shapes, OSError when there is no room;
         readers then keep the rows before.
@@ -75,6 +79,9 @@ class RingWriter:
             "inputs": inputs,
             "positions": positions,
             "boxes": boxes,
+            "spans": spans,
+            "tokens": tokens,
+            "values": values,
         }
         with np.errstate(over="ignore", invalid="ignore"):
             for name, values in given.items():

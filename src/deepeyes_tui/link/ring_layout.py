@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from deepeyes_tui.link.errors import RingError
+from deepeyes_tui.link.excerpts import CURVE, MOST_COLUMNS, MOST_CURVES, SPAN, TOKENS, InputKind
 from deepeyes_tui.link.instances import LARGEST_THUMBNAIL
 
 MAGIC = b"DEEPRING"
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct("<8sIIQIIQ")
 """Magic, version, capacity, generation, the description's length and CRC, bytes of a row."""
 BEGUN_AT, DONE_AT, SUPERSEDED_AT, FOCUSED_AT, HEADER_ROOM = 64, 72, 80, 88, 128
@@ -34,13 +35,17 @@ MOST_BYTES = 128 << 20
 """Of all rows of one ring, unless it is a ring of a single row."""
 LARGEST_ROW = 64 << 20
 MAX_NAME = 4096
+LONGEST_COLUMN = 32
+"""Characters of a column's name that are kept: all of them have room in the description."""
 MAX_DESCRIPTION = 1 << 16
 MAX_COUNT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class RingSpec:
-    """What a ring holds: `filters` activations and `patch` inputs of the layer in a row, a thumbnail `(h, w, c)`."""
+    """What a ring holds: `filters` activations and `patch` inputs of the layer in a row, a thumbnail `(h, w, c)`, or so
+    many `tokens`, or `values` of a signal `(C, W)` or of a table `(1, D)` whose columns have `names`.
+    """
 
     layer: str
     generation: int
@@ -48,11 +53,15 @@ class RingSpec:
     patch: int
     thumbnail: tuple[int, int, int] = (0, 0, 0)
     input_size: tuple[int, ...] = ()
+    kind: InputKind = InputKind.NONE
+    tokens: int = 0
+    values: tuple[int, int] = (0, 0)
+    names: tuple[str, ...] = ()
 
     @property
     def row(self) -> np.dtype[Any]:
         """One row, its fields aligned as C does."""
-        return _row(self.filters, self.patch, self.thumbnail)
+        return _row(self.filters, self.patch, self.thumbnail, self.tokens, self.values)
 
     @property
     def row_bytes(self) -> int:
@@ -69,12 +78,25 @@ class RingSpec:
             raise ValueError("filters, inputs and the generation are counts")
         if len(self.input_size) not in (0, 2) or not all(1 <= size <= MAX_COUNT for size in self.input_size):
             raise ValueError(f"the size of the input is (height, width) or (), not {self.input_size}")
+        self._check_excerpts()
         if 2 * (self.filters + self.patch) > LARGEST_ROW:
             raise ValueError("one instance of this layer is too large to be kept")
 
+    def _check_excerpts(self) -> None:
+        table = self.kind is InputKind.TABLE
+        most = (1, MOST_COLUMNS) if table else (MOST_CURVES, CURVE)
+        if self.tokens not in (0, TOKENS):
+            raise ValueError(f"an instance of text has {TOKENS} tokens, not {self.tokens}")
+        if any(size > limit for size, limit in zip(self.values, most, strict=True)):
+            raise ValueError(f"an instance has at most {most} values, not {self.values}")
+        if len(self.names) > MOST_COLUMNS or not all(isinstance(name, str) for name in self.names):
+            raise ValueError(f"a table has at most {MOST_COLUMNS} names of columns")
+
 
 @lru_cache(maxsize=1024)
-def _row(filters: int, patch: int, thumbnail: tuple[int, int, int]) -> np.dtype[Any]:
+def _row(
+    filters: int, patch: int, thumbnail: tuple[int, int, int], tokens: int, values: tuple[int, int]
+) -> np.dtype[Any]:
     return np.dtype(
         [
             ("number", "<i8"),
@@ -83,6 +105,9 @@ def _row(filters: int, patch: int, thumbnail: tuple[int, int, int]) -> np.dtype[
             ("inputs", "<i4"),
             ("positions", "<i2", (2,)),
             ("boxes", "<i2", (4,)),
+            ("spans", "<i4", (SPAN if tokens or values[1] else 0,)),
+            ("tokens", "<i4", (tokens,)),
+            ("values", "<f4", values),
             ("activations", "<f2", (filters,)),
             ("patches", "<f2", (patch,)),
             ("thumbnails", "|u1", thumbnail),
@@ -104,7 +129,8 @@ def encode_header(spec: RingSpec, capacity: int) -> bytes:
     """Return header and description, up to where the rows start. Raises ValueError."""
     spec.check()
     check_capacity(capacity, spec.row_bytes)
-    text = json.dumps(asdict(spec) | {"layer": spec.layer[:MAX_NAME]}).encode("ascii")
+    short = {"layer": spec.layer[:MAX_NAME], "names": [name[:LONGEST_COLUMN] for name in spec.names]}
+    text = json.dumps(asdict(spec) | short).encode("ascii")
     packed = HEADER.pack(MAGIC, VERSION, capacity, spec.generation, len(text), zlib.crc32(text), spec.row_bytes)
     return (packed.ljust(HEADER_ROOM, b"\0") + text).ljust(rows_at(len(text)), b"\0")
 
@@ -152,7 +178,7 @@ def decode_header(data: bytes, text: bytes) -> RingHeader:
 
 
 def _spec(plain: Any) -> RingSpec:
-    layer, (h, w, c) = plain["layer"], map(_count, plain["thumbnail"])
+    layer, (h, w, c), (curves, length) = plain["layer"], map(_count, plain["thumbnail"]), map(_count, plain["values"])
     if not isinstance(layer, str):
         raise TypeError("not a description")
     return RingSpec(
@@ -162,6 +188,10 @@ def _spec(plain: Any) -> RingSpec:
         patch=_count(plain["patch"]),
         thumbnail=(h, w, c),
         input_size=tuple(map(_count, plain["input_size"])),
+        kind=InputKind(plain["kind"]),
+        tokens=_count(plain["tokens"]),
+        values=(curves, length),
+        names=tuple(plain["names"]),
     )
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.errors import RingError
+from deepeyes_tui.link.excerpts import Excerpts, InputKind
 from deepeyes_tui.link.files import open_own, read_all
-from deepeyes_tui.link.instances import Instances
+from deepeyes_tui.link.instances import KEPT_LABELS, MANY_LABELS, OTHER_LABEL, Instances
 from deepeyes_tui.link.ring_layout import (
     BEGUN_AT,
     COUNTERS,
@@ -24,6 +25,7 @@ from deepeyes_tui.link.ring_layout import (
     decode_header,
     description_length,
 )
+from deepeyes_tui.link.words import WORDS, Words, read_words
 
 Frozen = TypeVar("Frozen", bound=NDArray[Any])
 
@@ -38,6 +40,7 @@ class RingReader:
 
     def __init__(self, path: Path) -> None:
         self._fd = _open(path)
+        self._words = path.with_name(WORDS)
         try:
             self.inode = (os.fstat(self._fd).st_dev, os.fstat(self._fd).st_ino)
             self._header = _read_header(self._fd)
@@ -147,7 +150,7 @@ class RingReader:
             ids=_frozen(rows["number"] - 1),
             activations=_frozen(activations),
             patches=_frozen(patches),
-            labels=_frozen(np.maximum(rows["labels"], -1)),
+            labels=_frozen(_kept_labels(np.maximum(rows["labels"], -1))),
             steps=_frozen(np.maximum(rows["steps"], 0)),
             inputs=_frozen(np.maximum(rows["inputs"], 0)),
             positions=_frozen(np.maximum(rows["positions"], 0)),
@@ -155,6 +158,22 @@ class RingReader:
             thumbnails=_frozen(np.ascontiguousarray(rows["thumbnails"])),
             input_size=spec.input_size,
             nonfinite=int(broken.sum()),
+            excerpts=self._excerpts(rows),
+        )
+
+    def _excerpts(self, rows: NDArray[Any]) -> Excerpts:
+        spec, tokens = self._header.spec, np.ascontiguousarray(rows["tokens"])
+        words = read_words(self._words) if spec.kind is InputKind.TEXT else Words()
+        met = {*np.unique(tokens).tolist(), *np.unique(rows["labels"]).tolist()}
+        return Excerpts(
+            kind=spec.kind,
+            tokens=_frozen(tokens),
+            values=_frozen(np.ascontiguousarray(rows["values"])),
+            spans=_frozen(_spans(rows["spans"])),
+            names=spec.names,
+            pieces={number: piece for number, piece in words.pieces.items() if number in met},
+            special=words.special & met,
+            named_labels=words.named_labels,
         )
 
 
@@ -178,6 +197,26 @@ def _mend(values: NDArray[np.float16]) -> NDArray[np.bool_]:
     if broken.any():
         values[broken] = np.nan_to_num(values[broken])
     return broken
+
+
+def _kept_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the labels `(S,)`, the rare ones of too many as `OTHER_LABEL`."""
+    if labels.max(initial=-1) < MANY_LABELS:
+        return labels
+    known, counts = np.unique(labels[labels >= 0], return_counts=True)
+    kept = known[np.argsort(-counts, kind="stable")[:KEPT_LABELS]]
+    return np.where((labels < 0) | np.isin(labels, kept), labels, OTHER_LABEL).astype(np.int32)
+
+
+def _spans(spans: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the spans `(S, 5)` in their order, whatever was written; `(S, 0)` where there are none."""
+    if not spans.shape[1]:
+        return np.ascontiguousarray(spans)
+    length = np.maximum(spans[:, 4:], 0)
+    edges = np.clip(spans[:, :4], 0, length)
+    first = np.minimum(edges[:, ::2], edges[:, 1::2])
+    last = np.maximum(edges[:, ::2], edges[:, 1::2])
+    return np.column_stack([first[:, 0], last[:, 0], first[:, 1], last[:, 1], length[:, 0]]).astype(np.int32)
 
 
 def _boxes(boxes: NDArray[np.int16], size: tuple[int, ...]) -> NDArray[np.int16]:
