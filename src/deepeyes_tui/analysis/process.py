@@ -6,15 +6,18 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from deepeyes_tui.analysis.evidence import gather_evidence
 from deepeyes_tui.analysis.filters import compare_filters, describe_filters, place_filters
 from deepeyes_tui.analysis.input_map import FRAME_EVERY, Cancelled, Desk, InputMapSession
 from deepeyes_tui.analysis.progress import Stopped
 from deepeyes_tui.analysis.survey import INSTANCES, survey_layer
 from deepeyes_tui.analysis.warm_up import warm_up
 from deepeyes_tui.link.errors import RingError
+from deepeyes_tui.link.findings import EvidenceRequest
 from deepeyes_tui.link.instances import Instances
 from deepeyes_tui.link.maps import (
     Answer,
@@ -32,7 +35,7 @@ from deepeyes_tui.link.ring import RingReader
 
 NICE = 2
 """Below the training's priority, and not so far that a map takes ten times as long beside it."""
-ORDER: tuple[type, ...] = (InputMapRequest, FilterMapRequest, SurveyRequest)
+ORDER: tuple[type, ...] = (InputMapRequest, FilterMapRequest, SurveyRequest, EvidenceRequest)
 """What is answered first."""
 
 
@@ -92,6 +95,8 @@ class Analysis:
                     self._filter_map(request, desk)
                 case SurveyRequest():
                     self._survey(request, desk)
+                case EvidenceRequest():
+                    self._evidence(request, desk)
         except (Cancelled, Stopped):
             self._inbox.put_back(request)
         except (ValueError, RingError) as error:
@@ -152,6 +157,18 @@ class Analysis:
                 continue  # a layer that has not run, or is gone by now
         desk.send(Survey(request.number, tuple(found)))
 
+    def _evidence(self, request: EvidenceRequest, desk: Desk) -> None:
+        desk.busy(Stage.FINDINGS)
+
+        def reading(name: str, path: Path) -> Instances | None:
+            desk.check()
+            try:
+                return read(path, name, INSTANCES)
+            except (RingError, ValueError):
+                return None  # a layer that has not run, or is gone by now
+
+        desk.send(gather_evidence(request.number, [partial(reading, *layer) for layer in request.layers]))
+
 
 def read(path: Path, layer: str, most: int | None = None) -> Instances:
     """Return the newest instances in a ring. Raises RingError, and ValueError where there are none yet."""
@@ -167,7 +184,7 @@ def read(path: Path, layer: str, most: int | None = None) -> Instances:
 
 def request_layer(request: Request) -> str:
     """Return the name of the layer that is asked about."""
-    return request.layer if not isinstance(request, SurveyRequest) else "all layers"
+    return "all layers" if isinstance(request, SurveyRequest | EvidenceRequest) else request.layer
 
 
 def serve(descriptor: int) -> None:

@@ -60,6 +60,20 @@ def label_purity(points: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int
     return _summarize(near, label, group, classes)
 
 
+def own_label_shares(points: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int = 10) -> Doubles:
+    """Return of each of `points (n, D)` the share of its `k` nearest neighbours of other groups with its label, `(n,)`.
+
+    NaN where there are none. For comparing two representations of the same instances; as many points as are given are
+    used, at a cost of their square.
+    """
+    label, group = np.asarray(labels, np.int64), np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    near = _neighbours(centred(points), group, max(min(k, len(label) - 1), 1))
+    found = near >= 0
+    same = found & (label[near] == label[:, None])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(same.sum(axis=1) / found.sum(axis=1))
+
+
 def _draw(usable: Numbers, seed: int) -> Numbers:
     if len(usable) <= MOST:
         return usable

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.link.findings import Evidence
 from deepeyes_tui.link.maps import (
     Answer,
     Failure,
@@ -70,6 +71,7 @@ class Maps:
     input: InputMap | None = None
     filters: FilterMap | None = None
     survey: Survey | None = None
+    evidence: Evidence | None = None
     failure: str = ""
     coming: MapShape | None = None
     shelf: Shelf = ()
@@ -104,6 +106,8 @@ def taken(maps: Maps, answer: Answer, now: float) -> Maps:
             return replace(maps, filters=answer, failure="")
         case Survey():
             return replace(maps, survey=answer)
+        case Evidence():
+            return replace(maps, evidence=answer)
 
 
 def _shelved(maps: Maps) -> Shelf:

@@ -1,0 +1,99 @@
+"""What the instances of all layers say for the findings T3 to T5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepeyes_tui.analysis.alike import surely_alike
+from deepeyes_tui.analysis.coverage import undetected
+from deepeyes_tui.analysis.filters import compare_filters
+from deepeyes_tui.analysis.redundancy import effective_filters
+from deepeyes_tui.analysis.sampling import input_numbers
+from deepeyes_tui.analysis.similarity import weighted_jaccard
+from deepeyes_tui.analysis.unseen import blank, by_label, by_place
+from deepeyes_tui.analysis.usefulness import Entry, copied_share, entry_of, purities, stream_before
+from deepeyes_tui.findings.limits import (
+    ADDED,
+    COPY_LIKENESS,
+    FALSE_ALARMS,
+    LEAST_COPIES,
+    LEAST_INPUTS,
+    SAME_INPUT,
+)
+from deepeyes_tui.link.findings import UNKNOWN, Evidence, LayerEvidence
+from deepeyes_tui.link.instances import Instances
+from deepeyes_tui.link.maps import REDUNDANT
+
+Read: TypeAlias = Callable[[], Instances | None]
+Found: TypeAlias = tuple[LayerEvidence, Entry | None]
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+
+def gather_evidence(number: int, layers: Sequence[Read]) -> Evidence:
+    """Return what layers say, in the network's order. Each is read when it is its turn; None: it has no instances."""
+    found = [examined for read in layers if (examined := _examined(read(), len(layers))) is not None]
+    entries = [entry for _, entry in found if entry is not None]
+    return Evidence(number, tuple(_beside_others(known, entry, entries) for known, entry in found))
+
+
+def _examined(seen: Instances | None, layers: int) -> Found | None:
+    if seen is None:
+        return None
+    inputs = input_numbers(seen)
+    known = LayerEvidence(seen.layer, seen.generation, len(seen), len(np.unique(inputs)))
+    if known.inputs < LEAST_INPUTS:
+        return known, None
+    activations, patches = seen.activations.astype(np.float32), seen.patches.astype(np.float32)
+    known = _alike_filters(known, seen, inputs, patches, layers)
+    known = replace(known, purities=purities(patches, activations, seen.labels.astype(np.int64), inputs))
+    if not seen.nonfinite:
+        known = _unseen(known, seen, inputs, activations, patches)
+    dead = activations.max(axis=0, initial=0.0) <= 1e-3 * activations.max(initial=0.0)
+    if np.count_nonzero(~dead) >= LEAST_COPIES:
+        known = replace(known, copied=copied_share(patches, activations, dead, COPY_LIKENESS))
+    return known, entry_of(seen.layer, patches, activations)
+
+
+def _alike_filters(
+    known: LayerEvidence, seen: Instances, inputs: NDArray[np.int64], patches: Floats, layers: int
+) -> LayerEvidence:
+    """Add which filters are alike: those that are so on all instances, and surely so on those that are not blank."""
+    like = compare_filters(seen)
+    filled = ~blank(patches)[-len(like.activations) :]
+    activations, phi = like.activations[filled], np.minimum(like.phi, weighted_jaccard(like.activations[filled]))
+    doubt = FALSE_ALARMS / max(layers * phi.shape[0] * (phi.shape[0] - 1) // 2, 1)
+    groups = surely_alike(activations, inputs[-len(filled) :][filled], phi, like.dead, REDUNDANT, doubt)
+    return replace(
+        known,
+        groups=tuple(tuple(group.tolist()) for group in groups),
+        effective=effective_filters(like.phi, REDUNDANT, like.dead),
+        living=int(np.count_nonzero(~like.dead)),
+    )
+
+
+def _unseen(
+    known: LayerEvidence, seen: Instances, inputs: NDArray[np.int64], activations: Floats, patches: Floats
+) -> LayerEvidence:
+    filled = ~blank(patches)
+    missed = undetected(activations, float(activations.max(initial=0.0)))
+    return replace(
+        known,
+        blank=float(1 - filled.mean()),
+        undetected=float(missed[filled].mean()) if filled.any() else UNKNOWN,
+        labels=by_label(seen, inputs, missed, filled),
+        places=by_place(seen, inputs, missed, filled),
+    )
+
+
+def _beside_others(known: LayerEvidence, entry: Entry | None, entries: Sequence[Entry]) -> LayerEvidence:
+    """Add whether the layer behind gets the same input again, as this one adds nothing to it."""
+    if entry is None:
+        return known
+    before, added = stream_before(entries, entries.index(entry), SAME_INPUT)
+    return replace(known, unchanged=before if added < ADDED else "", added=added)

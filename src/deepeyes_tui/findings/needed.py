@@ -1,0 +1,102 @@
+"""T5: how far each layer keeps the labels apart, which layers add nothing, whether one is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from deepeyes_tui.findings.chances import quantile
+from deepeyes_tui.findings.finding import Finding, Kind, Task
+from deepeyes_tui.findings.limits import APART, COPIES, FALSE_ALARMS, SMALL_RISE, STEEP_RISE
+from deepeyes_tui.findings.words import share, with_error
+from deepeyes_tui.link.findings import Evidence, LayerEvidence
+from deepeyes_tui.link.messages import Action, Command
+
+
+def find_needed(evidence: Evidence) -> Iterator[Finding]:
+    """Yield the layers of no use, the purity of each, and whether the last ones leave something to do."""
+    known = evidence.layers
+    for layer in known:
+        if is_useless(layer, len(known)):
+            yield _useless(layer)
+        elif math.isfinite(layer.purities.rise):
+            yield _purity(layer)
+    yield from _missing([layer for layer in known if math.isfinite(layer.purities.rise)])
+
+
+def is_useless(layer: LayerEvidence, layers: int) -> bool:
+    """Return whether a layer passes its input on as it is, and keeps the labels no better apart by that."""
+    passes = layer.copied >= COPIES or bool(layer.unchanged)
+    return passes and not (layer.copied >= COPIES and _rises(layer, layers))
+
+
+def _rises(layer: LayerEvidence, layers: int) -> bool:
+    rise, error = layer.purities.rise, layer.purities.rise_error
+    return math.isfinite(rise) and rise > SMALL_RISE and rise > quantile(FALSE_ALARMS, layers) * error
+
+
+def _useless(layer: LayerEvidence) -> Finding:
+    name, purities = layer.layer, layer.purities
+    if layer.copied >= COPIES:
+        how = f"{share(layer.copied)} of its filters that are alive pass on one value of its input each"
+    else:
+        from_where = "its input" if layer.unchanged == name else f"the input of {layer.unchanged}"
+        how = f"the layer behind it gets {from_where} again, to which it adds {share(layer.added)} in size"
+    text = f"{name} seems to be of no use: {how}{_no_better(layer)}."
+    numbers = {"copied": layer.copied, "added": layer.added, "rise": purities.rise, "error": purities.rise_error}
+    act = Command(Action.DROP_LAYER, {"layer": name})
+    return Finding(Task.NEEDED, Kind.USELESS, name, text, numbers=numbers, act=act)
+
+
+def _no_better(layer: LayerEvidence) -> str:
+    purities = layer.purities
+    if math.isnan(purities.rise) or layer.copied < COPIES:
+        return ""
+    change = with_error(abs(purities.rise), purities.rise_error)
+    return f"; label purity {'rises' if purities.rise >= 0 else 'falls'} by {change}, no more than by chance"
+
+
+def _purity(layer: LayerEvidence) -> Finding:
+    p = layer.purities
+    before, after = with_error(p.before, p.before_error), with_error(p.after, p.after_error)
+    verdict = (
+        "better apart"
+        if p.rise > 2 * p.rise_error
+        else "less apart"
+        if p.rise < -2 * p.rise_error
+        else "no better apart"
+    )
+    text = (
+        f"{layer.layer} keeps the labels {verdict}: purity of the 10 nearest neighbours {before} in its input, "
+        f"{after} in its output ({with_error(p.chance, math.nan)} by chance)."
+    )
+    numbers = {
+        "before": p.before,
+        "before_error": p.before_error,
+        "after": p.after,
+        "after_error": p.after_error,
+        "rise": p.rise,
+        "rise_error": p.rise_error,
+        "chance": p.chance,
+    }
+    return Finding(Task.NEEDED, Kind.PURITY, layer.layer, text, numbers=numbers)
+
+
+def _missing(layers: Sequence[LayerEvidence]) -> Iterator[Finding]:
+    """Yield that layers may be missing, where labels are not apart at the end and the last layers still part them."""
+    if len(layers) < 2:
+        return
+    last, behind = layers[-1], layers[-2]
+    start, end = behind.purities, last.purities
+    best = max(end.before, end.after)
+    error = math.hypot(start.before_error, end.before_error)
+    rise, z = end.before - start.before, quantile(FALSE_ALARMS, 2)
+    if best + z * end.before_error >= APART or rise - z * error < STEEP_RISE:
+        return
+    text = (
+        "A layer may be missing: labels are not kept apart at the end (purity "
+        f"{with_error(end.before, end.before_error)} in the input of {last.layer}), and "
+        f"still came apart by {with_error(rise, error)} since the input of {behind.layer}."
+    )
+    act = Command(Action.ADD_LAYER, {"layer": behind.layer})
+    yield Finding(Task.NEEDED, Kind.MISSING, behind.layer, text, numbers={"purity": end.before, "rise": rise}, act=act)

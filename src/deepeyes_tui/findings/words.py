@@ -1,0 +1,42 @@
+"""Numbers and lists as sentences have them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from deepeyes_tui.link.filter_lists import format_filters
+from deepeyes_tui.link.snapshot import LayerInfo
+
+MOST_NAMED = 12
+"""Filters, or groups of them, that a sentence names."""
+
+
+def share(value: float) -> str:
+    """Return a share of 1 in per cent: `37 %`, `3.4 %`, `under 0.1 %`."""
+    size = value * 100
+    if 0 < size < 0.1:
+        return "under 0.1 %"
+    return f"{size:.0f} %" if size >= 9.95 or size == 0 else f"{size:.1f} %"
+
+
+def with_error(value: float, error: float) -> str:
+    """Return a share of 1 in hundredths with its standard error: `.93 ± .01`."""
+    text = f"{value:.2f}".replace("0.", ".", 1)
+    return text if math.isnan(error) else f"{text} ± {f'{error:.2f}'.replace('0.', '.', 1)}"
+
+
+def count(number: int, what: str) -> str:
+    """Return a count with its noun: `1 filter`, `1,203 filters`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def listed(filters: Sequence[int]) -> str:
+    """Return filters as a list, cut after a dozen."""
+    text = format_filters(filters[:MOST_NAMED])
+    return text if len(filters) <= MOST_NAMED else f"{text} and {len(filters) - MOST_NAMED:,} more"
+
+
+def inputs_a_look(info: LayerInfo, instances: int, looks: int) -> float:
+    """Return about how many inputs of a layer one observed step shows, from the instances of so many."""
+    return instances / max(looks, 1) / max(info.positions_per_input, 1)
