@@ -30,6 +30,7 @@ from deepeyes_tui.probe.instances import Sampler
 from deepeyes_tui.probe.layers import find_layers, unwrap
 from deepeyes_tui.probe.observer import Observer, PendingObservation
 from deepeyes_tui.probe.publishing import Publisher, StepRate, describe
+from deepeyes_tui.probe.recording import Recording
 from deepeyes_tui.probe.renumbering import Renumbering, origins
 from deepeyes_tui.probe.retuning import Retuner
 from deepeyes_tui.probe.rings import Rings
@@ -57,6 +58,17 @@ class ProbeSettings:
     seed: int = 0
     control: bool = True
     loader: DataLoader[Any] | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a script was found to train: names of its models, the one that is watched, and a sentence on it."""
+
+    roots: tuple[str, ...] = ()
+    root: str = ""
+    summary: str = ""
 
 
 class Probe:
@@ -66,34 +78,61 @@ class Probe:
         self, model: nn.Module, optimizer: Optimizer | None, run: Run, border: Border, settings: ProbeSettings
     ) -> None:
         self.run, self.step_number, self.state = run, 0, RunState.STARTING
-        self._settings, self._border, self._optimizer = settings, border, optimizer
-        self._root = unwrap(model)
-        self._layers = find_layers(self._root, settings.layers)
-        self._device = next((p.device for p in self._root.parameters()), torch.device("cpu"))
-        self._table = StatisticsTable([layer.filters for layer in self._layers])
-        self._gatherer, self._rings = Gatherer(self._layers, settings.seed), Rings(run.live / INSTANCES)
-        self._points = {layer.name: OutputPoint(layer.name) for layer in self._layers}
-        self._observer = self._new_observer()
-        self._budget, self._scalars, self._rate = Budget(settings.budget), Scalars(), StepRate()
+        self.found, self.choose_root = Found(), _no_choice
+        self._settings, self._border = settings, border
+        self._rings = Rings(run.live / INSTANCES)
+        self._recording = Recording(run, settings.budget)
+        self._budget, self._scalars, self._rate = Budget(settings.budget), self._new_scalars(), StepRate()
         self._pending: deque[PendingObservation] = deque()
         self._notices: dict[str, str] = {}
         self._epoch = float("nan")
         self._observed_steps = self._looked_at = 0
         self._judged_at = 0.0
         self._started_at = time.time()
-        self._gpu = GpuWatch(self._device) if self._device.type == "cuda" else None
         self._publisher = Publisher(run.board, run.name, settings.labels, settings.budget)
-        self._publisher.open(describe(self._layers, list(self._points.values())))
         self._server = ControlServer(run.control, allowed=settings.control)
-        diary = Diary(run.folder / JOURNAL)
-        self._surgeon = Surgeon(model, optimizer, run.folder, diary, self._reshape, self._generation)
-        self._retuner = Retuner(self._root, settings.loader, diary, self._surgeon)
-        self.steering = Steering(self._server, run.name, border, self._steered, self._handlers())
+        self._diary = Diary(run.folder / JOURNAL)
+        self.steering = Steering(self._server, run.name, border, self._steered)
+        self._take(model, optimizer)
+        self._gpu = GpuWatch(self._device) if self._device.type == "cuda" else None
+        self._publish()
+        self._last = perf_counter()
+
+    def _take(self, model: nn.Module, optimizer: Optimizer | None) -> None:
+        """Watch this model from its next pass on."""
+        self._optimizer = optimizer
+        self._root = unwrap(model)
+        self._layers = find_layers(self._root, self._settings.layers)
+        self._device = next((p.device for p in self._root.parameters()), torch.device("cpu"))
+        self._table = StatisticsTable([layer.filters for layer in self._layers])
+        self._gatherer = Gatherer(self._layers, self._settings.seed)
+        self._points = {layer.name: OutputPoint(layer.name) for layer in self._layers}
+        self._observer = self._new_observer()
+        self._publisher.open(describe(self._layers, list(self._points.values())))
+        self._surgeon = Surgeon(model, optimizer, self.run.folder, self._diary, self._reshape, self._generation)
+        self._retuner = Retuner(self._root, self._settings.loader, self._diary, self._surgeon)
+        self.steering.handlers = self._handlers()
         self._note_layers(model)
         self._entry = self._root.register_forward_pre_hook(EntryTap(self._enter), with_kwargs=True)
         self._first = model.register_forward_pre_hook(EntryTap(self._keep_sample), with_kwargs=True)
+
+    def turn_to(self, model: nn.Module, optimizer: Optimizer | None) -> None:
+        """Watch another model of the same training in the place of the one before; steps are counted on."""
+        self._take_in(wait=True)
+        self._let_go()
+        self._rings.focus(None)
+        self._scalars = self._new_scalars()
+        self._notices.clear()
+        self._take(model, optimizer)
         self._publish()
-        self._last = perf_counter()
+
+    def _new_scalars(self) -> Scalars:
+        return Scalars(self._recording.scalar)
+
+    def _let_go(self) -> None:
+        self._entry.remove()
+        self._first.remove()
+        self._observer.remove()
 
     def step(self, loss: Any, targets: Any, accuracy: Any, epoch: float | None, scalars: Mapping[str, Any]) -> None:
         """Take in one optimizer step, carry out commands, publish, and decide whether to observe the next."""
@@ -150,16 +189,18 @@ class Probe:
             self._rings.focus(number)
             self._budget.hurry()
 
-    def close(self, state: RunState) -> None:
-        """Take everything off the model and publish for the last time; the last picture stays in the run's folder."""
-        self._entry.remove()
-        self._first.remove()
-        self._observer.remove()
+    def close(self, state: RunState, *, superseded: bool = False) -> None:
+        """Take everything off the model and publish for the last time; the last picture stays in the run's folder.
+
+        Where this run's board is `superseded`, its readers look for another at the same place.
+        """
+        self._let_go()
         self.state = state
         self._scalars.move(wait=True)
         self._take_in(wait=True)
         self._publish()
-        self._publisher.close()
+        self._publisher.close(superseded=superseded)
+        self._recording.close()
         self._rings.close()
         self._server.close()
         if self._gpu is not None:
@@ -168,6 +209,7 @@ class Probe:
     def give_up(self) -> None:
         """Listen no longer, once the monitor is off: nobody waits for answers that do not come."""
         self._server.close(OFF)
+        self._recording.close(timeout=0)
         self._observer.remove()
 
     def _number(self, layer: str | None) -> int | None:
@@ -177,7 +219,11 @@ class Probe:
         return None if layer is None else names.index(layer)
 
     def _handlers(self) -> dict[str, Handler]:
-        own: dict[str, Handler] = {Action.RESET: self._carry_out_reset, Action.FOCUS: self._carry_out_focus}
+        own: dict[str, Handler] = {
+            Action.RESET: self._carry_out_reset,
+            Action.FOCUS: self._carry_out_focus,
+            Action.ROOT: self._carry_out_root,
+        }
         return {**own, **self._surgeon.handlers(), **self._retuner.handlers()}
 
     def _generation(self) -> int:
@@ -192,6 +238,14 @@ class Probe:
         layer = _layer_of(command)
         self.focus(layer)
         return Answer("no layer is in focus" if layer is None else f"{layer} is in focus")
+
+    def _carry_out_root(self, command: Command, step: int) -> Answer:
+        name = command.arguments.get("root")
+        if name not in self.found.roots:
+            there = ", ".join(self.found.roots) or "only the one that it watches"
+            raise ValueError(f"the script trains no model {name!r}; there is {there}")
+        self.choose_root(str(name))
+        return Answer(f"{name} is watched")
 
     def _keep_sample(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Keep a batch of the first pass that has one: surgery asks the model with it."""
@@ -291,7 +345,10 @@ class Probe:
     def _publish(self) -> None:
         if self._optimizer is not None and self.step_number:
             self._scalars.put("learning_rate", self.step_number, self._optimizer.param_groups[0]["lr"])
-        self._publisher.publish(self._status(), self._table, self._scalars)
+        status = self._status()
+        self._publisher.publish(status, self._table, self._scalars)
+        self._recording.take(status, self._publisher, self._table)
+        self._budget.spend(self._recording.take_seconds())
 
     def _status(self) -> Status:
         gpu = self._gpu.latest if self._gpu is not None else GpuUse()
@@ -305,6 +362,9 @@ class Probe:
             self._notices["held"] = "waits while a viewer looks at a preview; resume goes on at once"
         if self._rings.notice:
             self._notices["instances"] = self._rings.notice
+        self._notices.pop("history", None)
+        if self._recording.notice:
+            self._notices["history"] = self._recording.notice
         if self._layers and self.step_number >= UNSEEN_AFTER and not self._table.anything_seen:
             self._notices["unseen"] = "no layer has run in a training pass: layers of a compiled model cannot be seen"
         else:
@@ -328,6 +388,9 @@ class Probe:
             published_at=time.time(),
             started_at=self._started_at,
             notices=tuple(self._notices.values()),
+            roots=self.found.roots,
+            root=self.found.root,
+            summary=self.found.summary,
         )
 
     def _note_layers(self, model: nn.Module) -> None:
@@ -336,6 +399,10 @@ class Probe:
             self._notices["layers"] = f"the model has no convolution or linear layer{which}: only curves are shown"
         if self._root is not model and hasattr(model, "_orig_mod"):
             self._notices["compiled"] = "the model is compiled: its layers cannot be seen yet, only curves are shown"
+
+
+def _no_choice(name: str) -> None:
+    """Where a script says itself which model to watch, there is no other."""
 
 
 def _is_empty(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

@@ -67,7 +67,9 @@ class Publisher:
     """Owns the board of one run; a new structure of the model is a new `generation` of it."""
 
     def __init__(self, path: Path, run: str, labels: Sequence[str], share: float) -> None:
-        self._path, self._run, self._labels, self._share = path, run, labels, share
+        self._path, self._run, self._share = path, run, share
+        self.labels: tuple[str, ...] = tuple(labels)
+        self.layers: tuple[LayerInfo, ...] = ()
         self._writer: BoardWriter | None = None
         self.generation = 0
         self._last = 0.0
@@ -77,8 +79,9 @@ class Publisher:
         """Start a board for these layers; one that was there tells its readers to look for the new one."""
         old = self._writer
         self.generation += 1
+        self.layers = tuple(infos)
         self._writer = BoardWriter(
-            self._path, run=self._run, generation=self.generation, layers=infos, labels=self._labels
+            self._path, run=self._run, generation=self.generation, layers=infos, labels=self.labels
         )
         if old is not None:
             old.supersede()
@@ -98,8 +101,10 @@ class Publisher:
         self._every = max(EVERY, taken / (SHARE_OF_BUDGET * self._share))
         self._last = monotonic()
 
-    def close(self) -> None:
-        """Let go of the board; the file stays."""
+    def close(self, *, superseded: bool = False) -> None:
+        """Let go of the board; the file stays. Readers of one that is superseded look for another."""
         if self._writer is not None:
+            if superseded:
+                self._writer.supersede()
             self._writer.close()
             self._writer = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -30,9 +31,13 @@ def curve_name(name: str) -> str:
 
 
 class Scalars:
-    """Takes numbers and tensors. Tensors on a device wait in a queue, and come over many at a time."""
+    """Takes numbers and tensors. Tensors on a device wait in a queue, and come over many at a time.
 
-    def __init__(self) -> None:
+    `keep` is told every value, by name and step, also those of curves for which the board has no room.
+    """
+
+    def __init__(self, keep: Callable[[str, int, float], None] | None = None) -> None:
+        self._keep = keep
         self.curves: dict[str, ThinnedCurve] = {}
         self.last: dict[str, float] = {}
         self.refused: set[str] = set()
@@ -69,6 +74,8 @@ class Scalars:
         return [curve.series() for curve in self.curves.values()]
 
     def _add(self, name: str, step: int, value: float) -> None:
+        if self._keep is not None:
+            self._keep(name, step, value)
         if name not in self.curves:
             if len(self.curves) >= MOST_CURVES:
                 self.refused.add(name)
