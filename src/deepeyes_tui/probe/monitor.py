@@ -6,7 +6,7 @@ import atexit
 import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,9 +21,11 @@ from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.runs import Run, adopted_run, claim_run
 from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border
-from deepeyes_tui.probe.probe import Probe, ProbeSettings
+from deepeyes_tui.probe.probe import Found, Probe, ProbeSettings
 
 _adopted: set[str] = set()
+_guessing: list[Callable[[], Run | None]] = []
+"""Ends the guessing of what a script trains, and returns the run that it has made, if any."""
 
 
 class Monitor:
@@ -99,6 +101,35 @@ class Monitor:
         ending.call(probe.close, state)
         ending.call(probe.run.remove_live, keep_board=True)
 
+    def hand_over(self) -> Run | None:
+        """Take the monitor off, and return its run for another to go on with."""
+        probe, self._probe = self._probe, None
+        if probe is None:
+            return None
+        atexit.unregister(self._at_exit)
+        Border().call(probe.close, RunState.TRAINING, superseded=True)
+        return probe.run
+
+    def tell(self, found: Found) -> None:
+        """Show what the script was found to train."""
+        if self._probe is not None:
+            self._probe.found = found
+
+    def turn_to(self, model: nn.Module, optimizer: Optimizer | None) -> None:
+        """Watch another model of the same training from now on."""
+        if self._active():
+            self._border.call(self._probe.turn_to, model, optimizer)  # type: ignore[union-attr]
+
+    def on_choice(self, choose: Callable[[str], None]) -> None:
+        """Call `choose` with the name of a found model when somebody wants to see that one."""
+        if self._probe is not None:
+            self._probe.choose_root = choose
+
+    def note(self, name: str, sentence: str) -> None:
+        """Show a notice; one of the same name is replaced."""
+        if self._probe is not None:
+            self._probe.notice(name, sentence)
+
     def attach_criterion(self, criterion: nn.Module) -> None:
         """Read loss and targets off a criterion module, for loops that pass neither to `step`."""
         self._criterion_hook = criterion.register_forward_hook(_CriterionTap(self))
@@ -172,8 +203,10 @@ def watch(
     Bad arguments raise TypeError or ValueError here, at the start; nothing raises afterwards.
     """
     _check(model, budget, control, log_freq)
-    border = Border()
+    run, border = _end_guessing(), Border()
     if not enabled:
+        if run is not None:
+            run.remove_live()
         return Monitor(None, border)
     settings = ProbeSettings(
         labels=tuple(map(str, labels or ())),
@@ -184,18 +217,40 @@ def watch(
         control=control == "on",
         loader=loader,
     )
-    monitor = Monitor(_start(model, optimizer, name, border, settings), border)
+    monitor = Monitor(_start(model, optimizer, name, border, settings, run), border)
     if criterion is not None:
         border.call(monitor.attach_criterion, criterion)
     return monitor
 
 
-def _start(
+def watch_found(
     model: nn.Module, optimizer: Optimizer | None, name: str | None, border: Border, settings: ProbeSettings
+) -> Monitor:
+    """Watch a model that was found in a script which does not call `watch`. Never raises."""
+    return Monitor(_start(model, optimizer, name, border, settings, None), border)
+
+
+def guess_until_told(end: Callable[[], Run | None]) -> None:
+    """Have `end` called when the script calls `watch`: it knows better what it trains than who guesses."""
+    _guessing.append(end)
+
+
+def _end_guessing() -> Run | None:
+    runs = [end() for end in _guessing]
+    _guessing.clear()
+    return next((run for run in runs if run is not None), None)
+
+
+def _start(
+    model: nn.Module,
+    optimizer: Optimizer | None,
+    name: str | None,
+    border: Border,
+    settings: ProbeSettings,
+    run: Run | None,
 ) -> Probe | None:
-    run: Run | None = None
     try:
-        run = _own_run(name)
+        run = run or _own_run(name)
         return Probe(model, optimizer, run, border, settings)
     except (RunError, OSError) as error:
         border.switch_off(str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -78,7 +78,8 @@ class Probe:
         self, model: nn.Module, optimizer: Optimizer | None, run: Run, border: Border, settings: ProbeSettings
     ) -> None:
         self.run, self.step_number, self.state = run, 0, RunState.STARTING
-        self.found, self.choose_root = Found(), _no_choice
+        self.found = Found()
+        self.choose_root: Callable[[str], None] = _no_choice
         self._settings, self._border = settings, border
         self._rings = Rings(run.live / INSTANCES)
         self._recording = Recording(run, settings.budget)
@@ -205,6 +206,10 @@ class Probe:
         self._server.close()
         if self._gpu is not None:
             self._gpu.close()
+
+    def notice(self, name: str, sentence: str) -> None:
+        """Show a sentence; one of the same name is replaced."""
+        self._notices[name] = sentence
 
     def give_up(self) -> None:
         """Listen no longer, once the monitor is off: nobody waits for answers that do not come."""
