@@ -91,7 +91,6 @@ async def test_numbers_tab_and_full_screen():
         assert app.scene.desk.focus is PaneName.TRAINING
         await pilot.press("0")
         assert app.scene.desk.focus is PaneName.FINDINGS
-        await pilot.press("1")
         await pilot.press("shift+tab", "f")
         assert app.scene.desk == replace(app.scene.desk, focus=PaneName.LOG, full=True)
 

@@ -60,6 +60,7 @@ class Context:
     preview: bool = False
     agreeable: bool = False
     panel: bool = False
+    tree: bool = False
 
     @property
     def at_panel(self) -> bool:
@@ -121,6 +122,10 @@ def _scattered(context: Context) -> bool:
 
 def _on_layers(*panes: PaneName) -> Applies:
     return lambda context: _layers(context) and context.focus in panes
+
+
+def _foldable(context: Context) -> bool:
+    return _layers(context) and context.tree and context.focus is PaneName.LAYERS
 
 
 _on_a_map = _on_layers(*MAPS)
@@ -204,6 +209,10 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("up", ("k", "up"), "k ↑", "previous item, or up", Group.MOVE),
     Binding("left", ("h", "left"), "h ←", "left within a view", Group.MOVE, _sideways),
     Binding("right", ("l", "right"), "l →", "right within a view", Group.MOVE, _sideways),
+    Binding("fold", ("h", "left"), "h ←", "fold the group, or go to the one around", Group.MOVE, _foldable, "h l fold"),
+    Binding("unfold", ("l", "right"), "l →", "unfold the group, or go into it", Group.MOVE, _foldable),
+    Binding("fold_all", ("-",), "-", "fold all groups of layers", Group.LOOK, _foldable),
+    Binding("unfold_all", ("+", "="), "+", "unfold all groups of layers", Group.LOOK, _foldable),
     Binding("page_down", ("pagedown", "ctrl+d"), "PgDn", "a page down", Group.MOVE),
     Binding("page_up", ("pageup", "ctrl+u"), "PgUp", "a page up", Group.MOVE),
     Binding("first", ("g", "home"), "g Home", "to the first item", Group.MOVE),

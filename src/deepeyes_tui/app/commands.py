@@ -11,6 +11,7 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, S
 
 from deepeyes_tui.app import panel_desk
 from deepeyes_tui.app.bindings import PANE_KEYS, Group, PaneName, applicable
+from deepeyes_tui.app.folding import entered
 from deepeyes_tui.app.moves import to_layer, to_pane
 from deepeyes_tui.app.panes.words import layer_name
 from deepeyes_tui.app.themes import usable
@@ -30,6 +31,8 @@ PLACELESS = (
     "quantity",
     "sort",
     "reverse",
+    "fold_all",
+    "unfold_all",
     "mark_all",
     "invert",
     "undo",
@@ -101,7 +104,7 @@ def _go_to_pane(viewer: Viewer, pane: PaneName) -> None:
 
 
 def _go_to_layer(viewer: Viewer, index: int) -> None:
-    viewer.scene = to_layer(viewer.scene, index)
+    viewer.scene = entered(to_layer(viewer.scene, index))
 
 
 class Palette(CommandPalette):

@@ -11,16 +11,19 @@ import numpy as np
 from deepeyes_tui.app import map_moves, panel_moves
 from deepeyes_tui.app import selection as select
 from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, SCATTERS, PaneName
+from deepeyes_tui.app.folding import FOLDING, entered, row_at_cursor, step_row, to_row, turn
 from deepeyes_tui.app.marking import MARKING
 from deepeyes_tui.app.panes.filters import in_range, map_layout
 from deepeyes_tui.app.panes.help import fitted, help_lines
-from deepeyes_tui.app.panes.perplexities import shape_of
+from deepeyes_tui.app.panes.perplexities import multiples, shape_of
 from deepeyes_tui.app.panes.preview import most_scrolled
 from deepeyes_tui.app.room import Move, Room
 from deepeyes_tui.app.scene import Asking, Quantity, Scene, filter_order, layer_order, shown_quantity
 from deepeyes_tui.app.search import next_match
 
 FAR = 10**9
+WITH_LIST = (PaneName.TRAINING, PaneName.LAYERS)
+"""Panes in which the cursor goes over the rows of the list of layers, groups among them."""
 Named = TypeVar("Named", bound=StrEnum)
 
 
@@ -46,8 +49,8 @@ def _vertical(rows: int, page: bool = False) -> Move:
             return map_moves.move_on_tiles(scene, room, 0, rows if not page else 3 * rows)
         if focus is PaneName.PERPLEXITY:
             shape = shape_of(scene, room.width, room.height)
-            return to_layer(scene, scene.selection.layer + rows * (shape.per_page if page else shape.columns))
-        return _step_layer(scene, step)
+            return _step_multiple(scene, rows * (shape.per_page if page else shape.columns))
+        return step_row(scene, step) if focus in WITH_LIST else _step_layer(scene, step)
 
     return move
 
@@ -62,7 +65,7 @@ def _sideways(columns: int) -> Move:
             return map_moves.move_on_tiles(scene, room, columns, 0)
         if scene.desk.focus is PaneName.LAYER:
             return map_moves.move_on_bars(scene, columns)
-        return to_layer(scene, scene.selection.layer + columns)
+        return _step_multiple(scene, columns)
 
     return move
 
@@ -78,7 +81,7 @@ def _end(sign: int) -> Move:
         if scene.desk.focus is PaneName.FILTERS and not scene.desk.help:
             return _move_cursor(scene, room, sign * FAR, 0)
         if scene.desk.focus is PaneName.PERPLEXITY and not scene.desk.help:
-            return to_layer(scene, sign * FAR)
+            return _step_multiple(scene, sign * FAR)
         if scene.desk.focus is PaneName.INSTANCES and not scene.desk.help:
             return map_moves.move_on_tiles(scene, room, sign * FAR, 0)
         if scene.desk.focus in SCATTERS and not scene.desk.help:
@@ -99,12 +102,24 @@ def to_layer(scene: Scene, index: int) -> Scene:
     return replace(scene, selection=select.to_layer(scene.selection, index, scene.layers))
 
 
-def _step_layer(scene: Scene, step: int) -> Scene:
-    order = layer_order(scene)
-    if not order:
+def _step_multiple(scene: Scene, step: int) -> Scene:
+    """Go to another of the histograms that are shown beside one another."""
+    shown = multiples(scene)
+    if not shown:
         return scene
+    place = shown.index(scene.selection.layer) + step
+    return to_layer(scene, shown[min(max(place, 0), len(shown) - 1)])
+
+
+def _step_layer(scene: Scene, step: int) -> Scene:
+    """Go on over the layers themselves, unfolding what they are folded into."""
+    order, row = layer_order(scene), row_at_cursor(scene)
+    if not order or row is None:
+        return scene
+    if row.is_group and scene.desk.group and step > 0:
+        step -= 1
     place = order.index(scene.selection.layer) + step
-    return to_layer(scene, order[min(max(place, 0), len(order) - 1)])
+    return entered(to_layer(scene, order[min(max(place, 0), len(order) - 1)]))
 
 
 def _move_cursor(scene: Scene, room: Room, dx: int, dy: int) -> Scene:
@@ -135,6 +150,8 @@ def _tab(step: int) -> Move:
 
 def _open(scene: Scene, room: Room) -> Scene:
     focus = scene.desk.focus
+    if focus is PaneName.LAYERS and (row := row_at_cursor(scene)) is not None and row.is_group:
+        return turn(to_row(scene, row), row.path)
     if focus is PaneName.INPUT_MAP:
         return map_moves.drill_in(scene, room)
     if focus is PaneName.FILTER_MAP:
@@ -229,6 +246,7 @@ MOVES: dict[str, Move] = {
     "quantity": _quantity,
     "sort": _sort,
     "reverse": _reverse,
+    **FOLDING,
     **map_moves.MAP_MOVES,
     **panel_moves.STEPS,
     **MARKING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepeyes_tui.app.bindings import PANE_KEYS, PANES, PaneName
+from deepeyes_tui.app.folding import entered
 from deepeyes_tui.app.moves import to_layer, to_pane
 from deepeyes_tui.app.scene import Scene
 
@@ -27,7 +28,7 @@ def opened(scene: Scene, pane: str, layer: str) -> Scene:
         names = [info.name for info in scene.snapshot.layers]
         if layer not in names:
             raise ValueError(f"there is no layer {layer!r}: {', '.join(names[:20])}")
-        scene = to_layer(scene, names.index(layer))
+        scene = entered(to_layer(scene, names.index(layer)))
     return to_pane(scene, pane_named(pane)) if pane else scene
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deepeyes_tui.app import map_moves, moves
+from deepeyes_tui.app import folding, map_moves, moves
 from deepeyes_tui.app.bindings import PANE_KEYS, PANES, SCATTERS, PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of
+from deepeyes_tui.app.folding import row_at_cursor, turn
 from deepeyes_tui.app.layout import Arrangement, Box
 from deepeyes_tui.app.panel import Row
 from deepeyes_tui.app.panel_moves import to_row
 from deepeyes_tui.app.panes.filters import map_layout
 from deepeyes_tui.app.panes.instances import tile_row
-from deepeyes_tui.app.panes.layers import layer_at
+from deepeyes_tui.app.panes.layers import row_at
 from deepeyes_tui.app.panes.panel import seen_lines
 from deepeyes_tui.app.panes.perplexities import tile_at
 from deepeyes_tui.app.room import Room
 from deepeyes_tui.app.scene import Brush, Scene, filter_order
+from deepeyes_tui.app.tree import Row as TreeRow
 
 Cell = tuple[int, int]
 """Column and row of the screen."""
@@ -60,8 +62,8 @@ def _tab_at(column: int) -> PaneName:
 
 def _select(scene: Scene, name: PaneName, box: Box, row: int, column: int) -> Scene:
     if name is PaneName.LAYERS:
-        found = layer_at(scene, box.width, box.height - 1, row)
-    elif name is PaneName.PERPLEXITY:
+        return _in_list(scene, row_at(scene, box.width, box.height - 1, row))
+    if name is PaneName.PERPLEXITY:
         found = tile_at(scene, box.width, box.height - 1, row, column)
     elif name in SCATTERS:
         return _point(scene, name, box, row, column)
@@ -74,6 +76,13 @@ def _select(scene: Scene, name: PaneName, box: Box, row: int, column: int) -> Sc
     else:
         found = None
     return scene if found is None else moves.to_layer(scene, found)
+
+
+def _in_list(scene: Scene, row: TreeRow | None) -> Scene:
+    """Put the cursor on a row of the list of layers; a group that it is on already is folded or unfolded."""
+    if row is None:
+        return scene
+    return turn(scene, row.path) if row.is_group and row == row_at_cursor(scene) else folding.to_row(scene, row)
 
 
 def _point(scene: Scene, name: PaneName, box: Box, row: int, column: int) -> Scene:

@@ -17,6 +17,8 @@ from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.scatter import View
 from deepeyes_tui.app.proposals import Proposal
 from deepeyes_tui.app.selection import Combine, Selection
+from deepeyes_tui.app.totals import totals
+from deepeyes_tui.app.tree import Tree, tree_of
 from deepeyes_tui.link.journal import Entry
 from deepeyes_tui.link.maps import REDUNDANT, FilterMap, Sample
 from deepeyes_tui.link.messages import Command
@@ -93,7 +95,8 @@ class Desk:
 
     `shows` None lets the Input Map follow the marks; `views` are maps that were zoomed, by pane and layer, `trails`
     the landmarks drilled into, by layer; `renewals` counts how often a new map was asked for. `proposal` is the
-    operation that is shown, from line `proposal_top` on.
+    operation that is shown, from line `proposal_top` on. `folded` are groups of layers by their paths, None: as they
+    are at first; `group` is the one under the cursor.
     """
 
     focus: PaneName = PaneName.TRAINING
@@ -102,6 +105,8 @@ class Desk:
     help_top: int = 0
     layer_order: LayerOrder = LayerOrder.NETWORK
     layers_reversed: bool = False
+    folded: frozenset[str] | None = None
+    group: str = ""
     quantity: Quantity = Quantity.MAXIMUM
     by_value: bool = True
     filters_reversed: bool = False
@@ -173,6 +178,14 @@ class Scene:
         return len(self.snapshot.layers) if self.snapshot else 0
 
     @property
+    def tree(self) -> Tree | None:
+        """The layers as a tree; None where they are a plain list: few, without groups, or sorted."""
+        plain = self.desk.layer_order is not LayerOrder.NETWORK or self.desk.layers_reversed
+        if self.snapshot is None or plain:
+            return None
+        return tree_of(tuple(info.name for info in self.snapshot.layers))
+
+    @property
     def layer(self) -> LayerStatistics | None:
         """The layer in focus."""
         return self.snapshot.layer(self.selection.layer) if self.snapshot and self.snapshot.layers else None
@@ -233,6 +246,7 @@ class Scene:
             brushing=self.brush is not None,
             undoable=bool(self.selection.past),
             panel=desk.panel is not None,
+            tree=self.tree is not None,
             preview=desk.proposal is not None,
             agreeable=desk.proposal is not None and desk.proposal.ready,
         )
@@ -243,18 +257,17 @@ def layer_order(scene: Scene) -> list[int]:
     if scene.snapshot is None:
         return []
     indices = list(range(scene.layers))
-    desk, arrays = scene.desk, scene.snapshot.arrays
+    desk, known = scene.desk, totals(scene.snapshot)
     if desk.layer_order is LayerOrder.STABLE:
-        since = arrays["stable_since"]
-        indices.sort(key=lambda i: (int(since[i]) < 0, int(since[i])))
+        since = known.stable_since.tolist()
+        indices.sort(key=lambda i: (since[i] < 0, since[i]))
     elif desk.layer_order is LayerOrder.DEAD:
-        shares = [
-            -int(arrays["dead"][i.offset : i.offset + i.filters].sum()) / max(i.filters, 1)
-            for i in scene.snapshot.layers
-        ]
+        shares = (-known.dead / np.maximum(known.filters, 1)).tolist()
         indices.sort(key=shares.__getitem__)
     elif desk.layer_order is LayerOrder.UNDETECTED:
-        indices.sort(key=lambda i: -float(np.nan_to_num(arrays["undetected"][i])))
+        indices.sort(key=(-np.nan_to_num(known.undetected)).tolist().__getitem__)
+    elif (tree := scene.tree) is not None:
+        return tree.order
     return indices[::-1] if desk.layers_reversed else indices
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deepeyes_tui.app import selection as select
+from deepeyes_tui.app.folding import entered
 from deepeyes_tui.app.scene import Scene
 
 LABELS = "="
@@ -75,7 +76,7 @@ def _go(scene: Scene, found: list[Match], match: Match) -> Scene:
     if filter is not None and scene.snapshot is not None:
         chosen = select.to_filter(chosen, filter, scene.snapshot.layers[layer].filters)
     note = f"match {found.index(match) + 1} of {len(found)}: {scene.desk.searched}"
-    return replace(scene, selection=chosen).with_desk(note=note, note_is_error=False)
+    return entered(replace(scene, selection=chosen)).with_desk(note=note, note_is_error=False)
 
 
 def _in(part: str, name: str) -> bool:

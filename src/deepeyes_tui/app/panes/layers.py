@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.folding import folds, list_rows, place_of_cursor, row_at_cursor
 from deepeyes_tui.app.panes.base import Pane, sentence, table, window, write
+from deepeyes_tui.app.panes.groups import HISTORY_HIGH, Cell, group_cells, group_findings, layers_cell, lost_words
 from deepeyes_tui.app.panes.words import findings, layer_name, marked_words, nonfinite_words, purity_text, waits
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
 from deepeyes_tui.app.plots.sparkline import sparkline
 from deepeyes_tui.app.scene import LayerOrder, Scene, layer_order
+from deepeyes_tui.app.totals import group_numbers
+from deepeyes_tui.app.tree import Paths, Row
 from deepeyes_tui.link.snapshot import LEAST_WINDOW, STABLE_BELOW, LayerStatistics
 
 GAP = 2
 NAME_LEAST, NAME_WISH, NAME_MOST = 10, 24, 40
-HISTORY_HIGH = 0.3
-"""Distance of consecutive windows that fills a sparkline."""
-
-Cell = tuple[str, int]
+HISTORY_WIDTH = 12
+LEAST_LABEL = 8
+"""Cells of a name that the tree's indentation leaves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def _filters(scene: Scene, layer: LayerStatistics) -> Cell:
 
 def _history(scene: Scene, layer: LayerStatistics) -> Cell:
     low, ink = STABLE_BELOW, Ink.GOOD if layer.stable_since is not None else Ink.ACCENT
-    return sparkline(layer.stability, 12, high=HISTORY_HIGH, glyphs=scene.glyphs, threshold=low), ink
+    return sparkline(layer.stability, HISTORY_WIDTH, high=HISTORY_HIGH, glyphs=scene.glyphs, threshold=low), ink
 
 
 def _since(scene: Scene, layer: LayerStatistics) -> Cell:
@@ -91,7 +94,7 @@ def _effective(scene: Scene, layer: LayerStatistics) -> Cell:
 COLUMNS = (
     Column("kind", 10, 6, _kind),
     Column("filters", 7, 1, _filters),
-    Column("change", 12, 3, _history),
+    Column("change", HISTORY_WIDTH, 3, _history),
     Column("stable at", 9, 2, _since),
     Column("dead", 5, 2, _dead),
     Column("on", 5, 5, _always_on),
@@ -125,30 +128,41 @@ def draw_layers(scene: Scene, width: int, height: int) -> Canvas:
         return sentence(width, height, _why_nothing(scene))
     canvas = Canvas(width, height)
     words = _said(scene, width) if height >= 8 else []
-    order, seen = seen_rows(scene, height, len(words))
-    longest = max(len(info.name) for info in scene.snapshot.layers)
+    rows, here, seen = seen_rows(scene, height, len(words))
+    folded, tree = folds(scene), scene.tree
+    every = rows if tree is None else tree.rows
+    longest = max(_indent(row, tree is not None) + len(row.label) for row in every)
     name_width, columns = shown_columns(width, longest, scene.desk.maps_screen)
     _heads(canvas, scene, name_width, columns)
     for row, place in enumerate(seen, 1):
-        _row(canvas, row, scene, order[place], name_width, columns)
+        shown = rows[place]
+        _name(canvas, row, scene, shown, name_width, place == here, folded)
+        if shown.path and shown.path not in folded:
+            cells = {"kind": layers_cell(shown)}
+            _cells(canvas, row, name_width, columns, cells, Look.BOLD if place == here else Look.PLAIN)
+        elif shown.path:
+            _group(canvas, row, scene, shown, name_width, columns, place == here)
+        else:
+            _row(canvas, row, scene, shown.layers[0], name_width, columns, place == here)
     for row, pieces in enumerate(words, height - len(words)):
         write(canvas, row, 1, pieces)
     return canvas
 
 
-def seen_rows(scene: Scene, height: int, words: int) -> tuple[list[int], range]:
-    """Return the layers in the list's order, and the places of those that are seen."""
-    order = layer_order(scene)
+def seen_rows(scene: Scene, height: int, words: int) -> tuple[list[Row], int, range]:
+    """Return the rows of the list, which of them is under the cursor, and the places of those that are seen."""
+    rows = list_rows(scene)
+    here = place_of_cursor(scene, rows)
     room = height - 1 - (words + 1 if words else 0)
-    return order, window(order.index(scene.selection.layer), len(order), room)
+    return rows, here, window(here, len(rows), room)
 
 
-def layer_at(scene: Scene, width: int, height: int, row: int) -> int | None:
-    """Return the layer in a row of the list, if there is one."""
+def row_at(scene: Scene, width: int, height: int, row: int) -> Row | None:
+    """Return what stands in a row of the list, if there is anything."""
     if not scene.layers:
         return None
-    order, seen = seen_rows(scene, height, len(_said(scene, width)) if height >= 8 else 0)
-    return order[seen[row - 1]] if 1 <= row <= len(seen) else None
+    rows, _, seen = seen_rows(scene, height, len(_said(scene, width)) if height >= 8 else 0)
+    return rows[seen[row - 1]] if 1 <= row <= len(seen) else None
 
 
 def _why_nothing(scene: Scene) -> str:
@@ -165,24 +179,60 @@ def _heads(canvas: Canvas, scene: Scene, name_width: int, columns: list[Column])
         column += shown.width + GAP
 
 
-def _row(canvas: Canvas, row: int, scene: Scene, index: int, name_width: int, columns: list[Column]) -> None:
-    assert scene.snapshot is not None
-    layer, here = scene.snapshot.layer(index), index == scene.selection.layer
+def _indent(row: Row, tree: bool) -> int:
+    return 2 * row.depth + 2 * tree
+
+
+def _name(canvas: Canvas, row: int, scene: Scene, shown: Row, width: int, here: bool, folded: Paths) -> None:
+    """Write the name of a layer or a group; before a group stands whether it is folded."""
     look = Look.BOLD if here else Look.PLAIN
     reverse = Look.REVERSE if here and scene.desk.focus is PaneName.LAYERS else Look.PLAIN
     if here:
         canvas.text(row, 0, ">" if scene.ascii else "▸", Ink.ACCENT, Look.BOLD)
-    canvas.text(row, 2, layer_name(scene, index, name_width), Ink.DEFAULT, look | reverse)
-    said = "has not run" if not layer.has_run else nonfinite_words(layer)
-    column = 2 + name_width + GAP
+    indent = min(_indent(shown, scene.tree is not None), max(width - min(len(shown.label), LEAST_LABEL), 0))
+    if shown.is_group:
+        canvas.text(row, indent, "+" if shown.path in folded else "-", Ink.ACCENT, look)
+    ink = Ink.TITLE if shown.is_group else Ink.DEFAULT
+    canvas.text(row, 2 + indent, printable(shown.label, width - indent, scene.ascii), ink, look | reverse)
+
+
+def _cells(
+    canvas: Canvas, row: int, name_width: int, columns: list[Column], cells: Mapping[str, Cell], look: int
+) -> int:
+    """Write the cells of a row as far as they are known; return the column behind the last."""
+    column, end = 2 + name_width + GAP, 2 + name_width + GAP
     for shown in columns:
-        if said and shown.head not in FIXED:
-            break
-        text, ink = shown.cell(scene, layer)
-        canvas.text(row, column, text.rjust(shown.width), ink, look)
+        if shown.head in cells:
+            text, ink = cells[shown.head]
+            canvas.text(row, column, text.rjust(shown.width), ink, look)
+            end = column + shown.width + GAP
         column += shown.width + GAP
+    return end
+
+
+def _group(
+    canvas: Canvas, row: int, scene: Scene, group: Row, name_width: int, columns: list[Column], here: bool
+) -> None:
+    assert scene.snapshot is not None
+    look, cells = Look.BOLD if here else Look.PLAIN, group_cells(scene, group, HISTORY_WIDTH)
+    numbers = group_numbers(scene.snapshot, group.layers)
+    lost = lost_words(numbers) if numbers.nonfinite else ""
+    if lost:
+        cells = {head: cells[head] for head in FIXED}
+    end = _cells(canvas, row, name_width, columns, cells, look)
+    canvas.text(row, end, printable(lost, max(canvas.width - end, 0), scene.ascii), Ink.ERROR, look)
+
+
+def _row(
+    canvas: Canvas, row: int, scene: Scene, index: int, name_width: int, columns: list[Column], here: bool
+) -> None:
+    assert scene.snapshot is not None
+    layer, look = scene.snapshot.layer(index), Look.BOLD if here else Look.PLAIN
+    said = "has not run" if not layer.has_run else nonfinite_words(layer)
+    cells = {shown.head: shown.cell(scene, layer) for shown in columns if not said or shown.head in FIXED}
+    end = _cells(canvas, row, name_width, columns, cells, look)
     if said:
-        canvas.text(row, column, printable(said, canvas.width - column, scene.ascii), _said_ink(layer), look)
+        canvas.text(row, end, printable(said, max(canvas.width - end, 0), scene.ascii), _said_ink(layer), look)
 
 
 def _said_ink(layer: LayerStatistics) -> int:
@@ -191,12 +241,16 @@ def _said_ink(layer: LayerStatistics) -> int:
 
 def _said(scene: Scene, width: int) -> list[list[tuple[str, int]]]:
     """Return the findings of the layer in focus, in as many lines as they take, two at most."""
-    layer = scene.layer
+    layer, row = scene.layer, row_at_cursor(scene)
     assert layer is not None
-    name = layer_name(scene, scene.selection.layer, max(width // 3, 8))
+    if row is not None and row.is_group:
+        name, found = printable(row.path, max(width // 3, 8), scene.ascii), group_findings(scene, row)
+    else:
+        name = layer_name(scene, scene.selection.layer, max(width // 3, 8))
+        found = findings(layer, scene.ascii)
     lines: list[list[tuple[str, int]]] = [[(f"{name}: ", Ink.TITLE)]]
     used = cell_len(name) + 3
-    for i, (text, ink) in enumerate(findings(layer, scene.ascii)):
+    for i, (text, ink) in enumerate(found):
         joint = ", " if i else ""
         if used + len(joint) + cell_len(text) > width - 1:
             lines.append([])
@@ -239,6 +293,8 @@ PANE = Pane(
         scene.selection.marked,
         scene.desk.layer_order,
         scene.desk.layers_reversed,
+        scene.desk.folded,
+        scene.desk.group,
         scene.desk.maps_screen,
         scene.maps.survey,
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.folding import group_in_focus, layers_in_order
 from deepeyes_tui.app.panes.base import Pane, lay, sentence, table
 from deepeyes_tui.app.panes.words import WAITS, layer_name, mean_perplexity, nonfinite_words, waits
 from deepeyes_tui.app.plots.canvas import Canvas
@@ -58,10 +59,18 @@ def grid(width: int, height: int, layers: int, focus: int) -> Grid:
     )
 
 
+def multiples(scene: Scene) -> list[int]:
+    """Return the layers whose histograms are shown: those of the group under the cursor of the list, else all."""
+    group = group_in_focus(scene)
+    return layers_in_order(scene) if group is None else list(group.layers)
+
+
 def shape_of(scene: Scene, width: int, height: int) -> Grid:
     """Return the layout in a pane of this size; the last row is left for the page's number if there are several."""
-    shape = grid(width, height, scene.layers, scene.selection.layer)
-    return shape if shape.pages < 2 else grid(width, max(height - 1, 1), scene.layers, scene.selection.layer)
+    shown = multiples(scene)
+    place = shown.index(scene.selection.layer)
+    shape = grid(width, height, len(shown), place)
+    return shape if shape.pages < 2 else grid(width, max(height - 1, 1), len(shown), place)
 
 
 def draw_perplexities(scene: Scene, width: int, height: int) -> Canvas:
@@ -72,9 +81,9 @@ def draw_perplexities(scene: Scene, width: int, height: int) -> Canvas:
     if shape.pages > 1:
         canvas.text(height - 1, 1, f"page {shape.page + 1} of {shape.pages}", Ink.MUTED)
     first = shape.page * shape.per_page
-    for place in range(min(shape.per_page, scene.layers - first)):
+    for place, index in enumerate(multiples(scene)[first : first + shape.per_page]):
         row, column = divmod(place, shape.columns)
-        tile = _tile(scene, first + place, shape.width, shape.height - (shape.rows > 1 and shape.height > LEAST_HEIGHT))
+        tile = _tile(scene, index, shape.width, shape.height - (shape.rows > 1 and shape.height > LEAST_HEIGHT))
         lay(canvas, tile, row * shape.height, column * (shape.width + GAP))
     return canvas
 
@@ -85,8 +94,8 @@ def tile_at(scene: Scene, width: int, height: int, row: int, column: int) -> int
         return None
     shape = shape_of(scene, width, height)
     across, down = column // (shape.width + GAP), row // shape.height
-    index = shape.page * shape.per_page + down * shape.columns + across
-    return index if across < shape.columns and down < shape.rows and index < scene.layers else None
+    place, shown = shape.page * shape.per_page + down * shape.columns + across, multiples(scene)
+    return shown[place] if across < shape.columns and down < shape.rows and place < len(shown) else None
 
 
 def _tile(scene: Scene, index: int, width: int, height: int) -> Canvas:
@@ -123,6 +132,9 @@ def _tile(scene: Scene, index: int, width: int, height: int) -> Canvas:
 
 
 def _facts(scene: Scene) -> str:
+    group = group_in_focus(scene)
+    if group is not None:
+        return f"layers of {group.path}"
     return "filters that share an instance" if scene.layers else ""
 
 
@@ -145,5 +157,5 @@ PANE = Pane(
     draw_perplexities,
     _facts,
     perplexities_text,
-    lambda scene: (scene.snapshot, scene.selection.layer),
+    lambda scene: (scene.snapshot, scene.selection.layer, scene.desk.group, scene.desk.folded),
 )
