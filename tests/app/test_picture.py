@@ -1,5 +1,6 @@
 """The screen as a function of the scene: nothing cut, nothing overlapping, at every size."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
