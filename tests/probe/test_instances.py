@@ -186,7 +186,7 @@ def test_thumbnails_are_the_receptive_fields(start, step, extent, channels):
     values = torch.randint(-1, 3, (4, channels, 20, 24), generator=draw).float()
     values[0, :, 0, :2] = torch.tensor([-1.0, 2.0])
     pictures = Pictures()
-    pictures.enter((values,), {})
+    pictures.enter(values)
     shown = pictures.channels(values.device)
     assert shown == {1: 1, 2: 0, 3: 3}[channels]
     if not shown:
@@ -206,7 +206,7 @@ def test_thumbnails_are_the_receptive_fields(start, step, extent, channels):
 def test_large_fields_are_shrunk_by_their_mean():
     values = torch.arange(64.0).view(1, 1, 64, 1).expand(2, 1, 64, 48)
     pictures = Pictures()
-    pictures.enter((), {"pixels": values})
+    pictures.enter(values)
     layer = find_layers(nn.Linear(3, 2))[0]
     seen = Sampler().draw(layer, torch.rand(2, 2), 1, None)
     window = window_of(OutputPoint("fc"), (), pictures.size(values.device, 2))
@@ -223,14 +223,13 @@ def test_the_scale_runs_on_and_survives_what_is_not_finite():
 
     def shade(*values):
         picture = torch.tensor(values).view(1, 1, 1, -1)
-        pictures.enter((picture,), {})
+        pictures.enter(picture)
         return pictures.thumbnails(Window((1, len(values))), seen)[0, 0, :, 0].tolist()
 
     assert shade(0.0, 0.5, 1.0) == [0, 128, 255]
     assert shade(float("nan"), 1.0, 0.5, float("inf")) == [0, 255, 128, 255]
     assert shade(-1.0, 0.0, 1.0) == [0, 128, 255]
     assert shade(0.0, 1.0) == [128, 255]
-    pictures.enter((torch.rand(2, 5),), {})
     pictures.leave()
     assert pictures.size(torch.device("cpu")) is None
 

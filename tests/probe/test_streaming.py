@@ -344,8 +344,9 @@ def test_pictures_with_channels_last_are_not_mistaken():
         train(monitor._probe._root, monitor, batches(2, shape=(16, 16, 3)))
         assert "(batch, height, width, channels)" in "".join(monitor._probe._notices.values())
     seen = ring("test")
-    assert seen.input_size == ()
-    assert not seen.thumbnails.size
+    assert seen.input_size == (16, 16)
+    assert seen.thumbnails.shape[1:] == (16, 16, 3)
+    assert seen.boxes[0].tolist() == [0, 0, 16, 16]
 
 
 def test_a_change_of_focus_carries_the_newest_rows_over(monkeypatch):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,6 @@ from torch.nn import functional
 
 from deepeyes_tui.link.instances import LARGEST_THUMBNAIL
 from deepeyes_tui.probe.discovery import OutputPoint
-from deepeyes_tui.probe.inputs import first_with_places, is_channels_last
 from deepeyes_tui.probe.instances import Instances, unravel
 
 WHITE = 255
@@ -42,13 +40,17 @@ class Window:
 
 
 def window_of(point: OutputPoint, grid: tuple[int, ...], size: tuple[int, int]) -> Window:
-    """Return where the receptive fields of a layer lie in inputs of that size; the whole where that is not known."""
-    field_size = point.receptive_field
-    if len(grid) != 2 or len(field_size) != 2 or len(point.start) != 2 or len(point.step) != 2:
+    """Return where the receptive fields of a layer lie in inputs of that size; the whole where that is not known.
+
+    Of volumes, the last two axes count.
+    """
+    axes = {len(grid), len(point.receptive_field), len(point.start), len(point.step)}
+    if axes not in ({2}, {3}):
         return Window(size)
-    if field_size[0] >= size[0] and field_size[1] >= size[1]:
+    height, width = point.receptive_field[-2:]
+    if height >= size[0] and width >= size[1]:
         return Window(size)
-    return Window((field_size[0], field_size[1]), (point.start[0], point.start[1]), (point.step[0], point.step[1]))
+    return Window((height, width), (point.start[-2], point.start[-1]), (point.step[-2], point.step[-1]))
 
 
 @dataclass(slots=True)
@@ -60,17 +62,20 @@ class _Pass:
 
 
 class Pictures:
-    """Holds the inputs of a pass while it lasts; the scale from their values to 0..255 runs on from pass to pass."""
+    """Holds the inputs of a pass while it lasts; the scale from their values to 0..255 runs on from pass to pass.
 
-    def __init__(self) -> None:
+    Where `mean` and `std` are given, one of each or one a channel, pictures are shown as they were before they were
+    normalised by them, as values from 0 to 1, or to 255 where the mean says so.
+    """
+
+    def __init__(self, mean: Sequence[float] = (), std: Sequence[float] = ()) -> None:
+        self._mean, self._std = tuple(mean), tuple(std)
         self._passes: dict[torch.device, _Pass] = {}
         self._ranges: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
-    def enter(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Take the pictures of a pass that begins: the first float tensor with places, if it is `(N, C, H, W)`."""
-        pictures = first_picture(args, kwargs)
-        if pictures is not None:
-            self._passes[pictures.device] = _Pass(pictures.detach())
+    def enter(self, pictures: Tensor) -> None:
+        """Take the pictures `(N, C, H, W)` of a pass that begins."""
+        self._passes[pictures.device] = _Pass(pictures)
 
     def leave(self) -> None:
         """Let go of all pictures."""
@@ -120,6 +125,10 @@ class Pictures:
         return own.levels[shrink]
 
     def _widen(self, device: torch.device, shown: Tensor) -> None:
+        if self._mean and len(self._mean) in (1, shown.shape[1]):
+            mean, std = (torch.tensor(each, device=device) for each in (self._mean, self._std))
+            self._ranges.setdefault(device, (-mean / std, ((WHITE if max(self._mean) > 1 else 1) - mean) / std))
+            return
         low, high = shown.amin((0, 2, 3)), shown.amax((0, 2, 3))  # (C,)
         finite = torch.isfinite(low) & torch.isfinite(high)
         low, high = torch.where(finite, low, torch.inf), torch.where(finite, high, -torch.inf)
@@ -136,13 +145,6 @@ class Pictures:
         return shades.nan_to_num_(nan=0.0).to(torch.uint8)
 
 
-def first_picture(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
-    """Return the first of a network's arguments that has places if it is `(N, C, H, W)`, else None."""
-    value = first_with_places(args, kwargs)
-    fits = value is not None and value.dim() == 4 and value.numel() and not is_channels_last(value)
-    return value if fits else None
-
-
 def _pick(level: Tensor, inputs: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return `level[inputs, rows, columns]` `(S, h, w, C)` at `rows (S, h)` and `columns (S, w)`; contiguous."""
     _, height, width, channels = level.shape
@@ -157,10 +159,10 @@ def _places(window: Window, axis: int, seen: Instances, size: int) -> tuple[Tens
     where all are.
     """
     start, step, count = window.start[axis], window.step[axis], window.shape[axis]
-    outputs = unravel(seen.positions, seen.grid)[axis]
+    outputs, grid = unravel(seen.positions, seen.grid)[-2:][axis], seen.grid[-2:]
     corners = (outputs * step + start).round().long().div(window.shrink, rounding_mode="floor")
     places = corners.unsqueeze(1) + torch.arange(count, device=outputs.device)
-    ends = start, start + step * (seen.grid[axis] - 1)
+    ends = start, start + step * (grid[axis] - 1)
     if min(ends) >= 0 and max(ends) / window.shrink + count <= size:
         return places, None
     return places.clamp(0, size - 1), (places >= 0) & (places < size)

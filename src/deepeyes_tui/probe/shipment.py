@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,16 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepeyes_tui.link.excerpts import NOTHING, SPAN
 from deepeyes_tui.link.ring import RingSpec
 from deepeyes_tui.probe.instances import Instances
-from deepeyes_tui.probe.labels import UNKNOWN
+from deepeyes_tui.probe.labels import UNKNOWN, labels_at
 from deepeyes_tui.probe.pictures import Window
 from deepeyes_tui.probe.transfer import Transfer
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The instances of layer `number`, packed as `data (S, B)`, and what the host has to know of them."""
+    """The instances of layer `number` in `batch` inputs, packed as `data (S, B)`, and what the host has to know of
+    them.
+    """
 
     number: int
     spec: RingSpec
@@ -33,28 +36,43 @@ class Parcel:
     @property
     def wire(self) -> np.dtype[Any]:
         """One row of the data."""
-        return _wire(self.spec.filters, self.spec.patch, self.spec.thumbnail)
+        spec = self.spec
+        return _wire(spec.filters, spec.patch, spec.thumbnail, spec.tokens, spec.values)
 
 
 @lru_cache(maxsize=1024)
-def _wire(filters: int, patch: int, thumbnail: tuple[int, int, int]) -> np.dtype[Any]:
+def _wire(
+    filters: int, patch: int, thumbnail: tuple[int, int, int], tokens: int, values: tuple[int, int]
+) -> np.dtype[Any]:
     return np.dtype(
         [
             ("inputs", "<i4"),
             ("places", "<i4"),
             ("activations", "<f2", (filters,)),
             ("patches", "<f2", (patch,)),
+            ("spans", "<i4", (SPAN if tokens or values[1] else 0,)),
+            ("tokens", "<i4", (tokens,)),
+            ("values", "<f4", values),
             ("thumbnails", "|u1", thumbnail),
         ]
     )
 
 
-def pack(seen: Instances, patches: Tensor, thumbnails: Tensor | None) -> Tensor:
-    """Return instances, patches `(S, D)` and thumbnails `(S, h, w, c)` as bytes `(S, B)`, laid out as `Parcel.wire`."""
+def pack(seen: Instances, patches: Tensor, shown: Sequence[Tensor] = ()) -> Tensor:
+    """Return instances, patches `(S, D)` and what is shown of them as bytes `(S, B)`, laid out as `Parcel.wire`:
+    thumbnails `(S, h, w, c)`, or spans `(S, 5)` and tokens or values `(S, W)`.
+    """
     head = torch.stack((seen.inputs, seen.positions), dim=1).int().view(torch.uint8)
     values = torch.cat((seen.activations, patches.detach().float()), dim=1).half().view(torch.uint8)
-    parts = [head, values] if thumbnails is None else [head, values, thumbnails.flatten(1)]
-    return torch.cat(parts, dim=1)
+    return torch.cat([head, values, *(part.flatten(1).contiguous().view(torch.uint8) for part in shown)], dim=1)
+
+
+def blank(spec: RingSpec, rows: int, device: torch.device) -> list[Tensor]:
+    """Return what is shown of instances whose place in the input is not known, as `pack` takes it."""
+    spans = torch.zeros(rows, SPAN, dtype=torch.int32, device=device)
+    if spec.tokens:
+        return [spans, torch.full((rows, spec.tokens), NOTHING, dtype=torch.int32, device=device)]
+    return [spans, torch.full((rows, spec.values[0] * spec.values[1]), torch.nan, device=device)]
 
 
 @dataclass(slots=True)
@@ -81,7 +99,7 @@ class Shipment:
 
 
 def send(step: int, parcels: dict[int, Parcel], labels: Tensor | None) -> Shipment:
-    """Send off what was packed on a step, with the class numbers `(N,)` of its batch where they are known."""
+    """Send off what was packed on a step, with the class numbers of its batch, `(N,)` or `(N, T)`, where known."""
     by_device: dict[torch.device, list[Parcel]] = {}
     for parcel in parcels.values():
         by_device.setdefault(parcel.data.device, []).append(parcel)
@@ -92,13 +110,15 @@ def send(step: int, parcels: dict[int, Parcel], labels: Tensor | None) -> Shipme
 def _rows(
     parcel: Parcel, wire: NDArray[Any], step: int, labels: NDArray[np.int32] | None
 ) -> dict[str, NDArray[Any] | int]:
-    known = labels is not None and len(labels) == parcel.batch
     positions = _positions(wire["places"], parcel.grid)
     return {
         "activations": wire["activations"],
         "patches": wire["patches"],
         "thumbnails": wire["thumbnails"],
-        "labels": labels[wire["inputs"]] if known and labels is not None else UNKNOWN,
+        "spans": wire["spans"],
+        "tokens": wire["tokens"],
+        "values": wire["values"],
+        "labels": UNKNOWN if labels is None else labels_at(labels, wire["inputs"], wire["spans"], parcel.batch),
         "steps": step,
         "inputs": wire["inputs"],
         "positions": positions.clip(0, np.iinfo(np.int16).max),
