@@ -14,35 +14,35 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from deepeyes_tui.link.control import ControlServer
-from deepeyes_tui.link.journal import JOURNAL
-from deepeyes_tui.link.keeping import INSTANCES
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.snapshot import RunState, Status
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.budget import Budget
-from deepeyes_tui.probe.diary import Diary
+from deepeyes_tui.probe.compiled.frames import uncompiled
+from deepeyes_tui.probe.compiled.watching import GraphWatch
 from deepeyes_tui.probe.discovery import OutputPoint, discover
 from deepeyes_tui.probe.gathering import Gatherer
 from deepeyes_tui.probe.gpu import GpuUse, GpuWatch
 from deepeyes_tui.probe.instances import Sampler
 from deepeyes_tui.probe.layers import find_layers, unwrap
 from deepeyes_tui.probe.observer import Observer, PendingObservation
-from deepeyes_tui.probe.publishing import Publisher, StepRate, describe
-from deepeyes_tui.probe.recording import Recording
+from deepeyes_tui.probe.outlets import Outlets, open_outlets
+from deepeyes_tui.probe.publishing import StepRate, describe
 from deepeyes_tui.probe.renumbering import Renumbering, origins
 from deepeyes_tui.probe.retuning import Retuner
-from deepeyes_tui.probe.rings import Rings
 from deepeyes_tui.probe.scalars import Scalars, batch_accuracy, curve_name
 from deepeyes_tui.probe.statistics.table import StatisticsTable
 from deepeyes_tui.probe.steering import OFF, Answer, Handler, Steering
 from deepeyes_tui.probe.surgeon import Surgeon
-from deepeyes_tui.probe.taps import EntryTap
+from deepeyes_tui.probe.taps import EntryTap, attach, retire
 from deepeyes_tui.surgery.sample import Sample
 
 ACCURACY_EVERY = 0.1
 """Seconds between two batches whose accuracy is worked out."""
+UNSEEN = (
+    "no layer has run in a training pass; what was compiled and ran before it was watched needs torch._dynamo.reset()"
+)
 UNSEEN_AFTER = 20
 """Steps after which it is said that no layer has run."""
 
@@ -81,8 +81,9 @@ class Probe:
         self.found = Found()
         self.choose_root: Callable[[str], None] = _no_choice
         self._settings, self._border = settings, border
-        self._rings = Rings(run.live / INSTANCES)
-        self._recording = Recording(run, settings.budget)
+        outlets = self._open_outlets()
+        self._publisher, self._server, self._diary = outlets.publisher, outlets.server, outlets.diary
+        self._rings, self._recording = outlets.rings, outlets.recording
         self._budget, self._scalars, self._rate = Budget(settings.budget), self._new_scalars(), StepRate()
         self._pending: deque[PendingObservation] = deque()
         self._notices: dict[str, str] = {}
@@ -90,10 +91,7 @@ class Probe:
         self._observed_steps = self._looked_at = 0
         self._judged_at = 0.0
         self._started_at = time.time()
-        self._publisher = Publisher(run.board, run.name, settings.labels, settings.budget)
-        self._server = ControlServer(run.control, allowed=settings.control)
-        self._diary = Diary(run.folder / JOURNAL)
-        self.steering = Steering(self._server, run.name, border, self._steered)
+        self.steering = self._new_steering()
         self._take(model, optimizer)
         self._gpu = GpuWatch(self._device) if self._device.type == "cuda" else None
         self._publish()
@@ -106,16 +104,20 @@ class Probe:
         self._layers = find_layers(self._root, self._settings.layers)
         self._device = next((p.device for p in self._root.parameters()), torch.device("cpu"))
         self._table = StatisticsTable([layer.filters for layer in self._layers])
-        self._gatherer = Gatherer(self._layers, self._settings.seed)
+        self._gatherer = self._new_gatherer()
         self._points = {layer.name: OutputPoint(layer.name) for layer in self._layers}
         self._observer = self._new_observer()
         self._publisher.open(describe(self._layers, list(self._points.values())))
         self._surgeon = Surgeon(model, optimizer, self.run.folder, self._diary, self._reshape, self._generation)
         self._retuner = Retuner(self._root, self._settings.loader, self._diary, self._surgeon)
         self.steering.handlers = self._handlers()
-        self._note_layers(model)
-        self._entry = self._root.register_forward_pre_hook(EntryTap(self._enter), with_kwargs=True)
-        self._first = model.register_forward_pre_hook(EntryTap(self._keep_sample), with_kwargs=True)
+        self._note_layers()
+        self._discovered = False
+        self._graphs = GraphWatch(self._root, self._layers, self._border, lambda: self._observer)
+        self._entries = [
+            attach(model, EntryTap(self._keep_sample), before=True),
+            attach(self._root, EntryTap(self._enter), before=True),
+        ]
 
     def turn_to(self, model: nn.Module, optimizer: Optimizer | None) -> None:
         """Watch another model of the same training in the place of the one before; steps are counted on."""
@@ -127,13 +129,33 @@ class Probe:
         self._take(model, optimizer)
         self._publish()
 
+    def _open_outlets(self) -> Outlets:
+        settings = self._settings
+        return open_outlets(self.run, settings.labels, settings.budget, settings.control)
+
+    def _new_steering(self) -> Steering:
+        return Steering(self._server, self.run.name, self._border, self._steered)
+
+    def _new_gatherer(self) -> Gatherer:
+        return Gatherer(self._layers, self._settings.seed)
+
+    def _observes_next(self) -> bool:
+        rested = self.step_number + 1 - self._looked_at >= self._settings.every
+        return rested and self._budget.affords_observation()
+
+    def _judges_next(self) -> bool:
+        return perf_counter() - self._judged_at >= ACCURACY_EVERY
+
+    def _put(self, curve: str, value: Any) -> None:
+        self._scalars.put(curve, self.step_number, value)
+
     def _new_scalars(self) -> Scalars:
         return Scalars(self._recording.scalar)
 
     def _let_go(self) -> None:
-        self._entry.remove()
-        self._first.remove()
-        self._observer.remove()
+        retire(self._entries, traced=self._graphs.traced)
+        self._observer.remove(traced=self._graphs.traced)
+        self._graphs.close()
 
     def step(self, loss: Any, targets: Any, accuracy: Any, epoch: float | None, scalars: Mapping[str, Any]) -> None:
         """Take in one optimizer step, carry out commands, publish, and decide whether to observe the next."""
@@ -156,9 +178,9 @@ class Probe:
         self._budget.spend(spent)
         if self._observer.observing:
             self._budget.observed(spent)
-        rested = self.step_number + 1 - self._looked_at >= self._settings.every
-        self._observer.observing = rested and self._budget.affords_observation()
-        self._observer.keeps_output = entered - self._judged_at >= ACCURACY_EVERY
+        self._observer.observing = self._observes_next()
+        self._observer.keeps_output = self._judges_next()
+        self._border.call(self._discover_from_graph)
         self._surgeon.loss = loss
         try:
             self.steering.act(self.step_number)
@@ -215,7 +237,7 @@ class Probe:
         """Listen no longer, once the monitor is off: nobody waits for answers that do not come."""
         self._server.close(OFF)
         self._recording.close(timeout=0)
-        self._observer.remove()
+        self._let_go()
 
     def _number(self, layer: str | None) -> int | None:
         names = [known.name for known in self._layers]
@@ -254,25 +276,39 @@ class Probe:
 
     def _keep_sample(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Keep a batch of the first pass that has one: surgery asks the model with it."""
-        if not _is_empty(args, kwargs):
-            self._first.remove()
+        if self._surgeon.sample is None and not _is_empty(args, kwargs):
             self._border.call(self._surgeon.keep_sample, Sample(args, kwargs))
 
     def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """On the first pass of anything, find out what only a pass can tell, and tap the layers."""
-        if _is_empty(args, kwargs):
+        if self._discovered:
+            self._observer.enter(args, kwargs)
+        elif not _is_empty(args, kwargs):
+            self._border.call(self._discover, args, kwargs)
+
+    def _discover_from_graph(self) -> None:
+        """As `_enter`, after a first pass that ran as a graph."""
+        sample = self._graphs.sample
+        if self._discovered or sample is None:
             return
-        self._entry.remove()
-        self._border.call(self._discover, args, kwargs)
+        if self._surgeon.sample is None and self._graphs.sample_is_whole:
+            self._surgeon.keep_sample(sample)
+        self._discover(sample.args, dict(sample.kwargs))
+        self._gatherer.end_step()
 
     def _discover(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        started = perf_counter()
+        started, self._discovered = perf_counter(), True
+        focus = self._focus_name()
         self._find_points(args, kwargs)
+        self._start_anew()
+        self.focus(focus)
         self._tap(args, kwargs)
         self._last += perf_counter() - started
 
     def _find_points(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        found = discover(self._root, self._layers, args, kwargs)
+        with uncompiled():
+            found = discover(self._root, self._layers, args, kwargs, self._settings.layers)
+        self._layers = found.layers
         self._points = {layer.name: found.points[layer.name] for layer in self._layers}
         self._notices.pop("discovery", None)
         if found.notice:
@@ -280,7 +316,7 @@ class Probe:
 
     def _tap(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         points = [self._points[layer.name] for layer in self._layers]
-        self._observer.install(points)
+        self._observer.install(points, self._graphs.seen)
         self._publisher.open(describe(self._layers, points))
         self._observer.observing = self._observer.keeps_output = True
         self._open_rings(points, args, dict(kwargs))
@@ -294,7 +330,7 @@ class Probe:
         self._layers = find_layers(self._root, self._settings.layers)
         self._table = StatisticsTable([layer.filters for layer in self._layers])
         self._table.carry(table, origins(before, self._layers, change))
-        self._gatherer = Gatherer(self._layers, self._settings.seed)
+        self._gatherer = self._new_gatherer()
         self._observer = self._new_observer()
         sample = self._surgeon.sample or Sample()
         if rebuilt or any(layer.name not in self._points for layer in self._layers):
@@ -304,6 +340,12 @@ class Probe:
         self._observer.know_peaks(self._table.largest())
         self._rate.restart()
         self.focus(focus if any(layer.name == focus for layer in self._layers) else None)
+
+    def _start_anew(self) -> None:
+        """Begin with the layers as they are by now, of which nothing is known."""
+        self._table = StatisticsTable([layer.filters for layer in self._layers])
+        self._gatherer = self._new_gatherer()
+        self._observer = self._new_observer()
 
     def _focus_name(self) -> str | None:
         number = self._gatherer.focus
@@ -320,13 +362,13 @@ class Probe:
 
     def _keep_scalars(self, loss: Any, targets: Any, accuracy: Any, scalars: Mapping[str, Any]) -> None:
         if loss is not None:
-            self._scalars.put("loss", self.step_number, loss)
+            self._put("loss", loss)
         if accuracy is None and self._observer.keeps_output:
             accuracy = batch_accuracy(self._observer.output, targets)
             self._observer.output = None
             self._judged_at = perf_counter()
         if accuracy is not None:
-            self._scalars.put("accuracy", self.step_number, accuracy)
+            self._put("accuracy", accuracy)
         if scalars:
             self.log(scalars)
 
@@ -365,13 +407,15 @@ class Probe:
         self._notices.pop("held", None)
         if self.steering.held and not self.steering.paused:
             self._notices["held"] = "waits while a viewer looks at a preview; resume goes on at once"
+        for number, sentence in enumerate(self._graphs.notices):
+            self._notices[f"graphs {number}"] = sentence
         if self._rings.notice:
             self._notices["instances"] = self._rings.notice
         self._notices.pop("history", None)
         if self._recording.notice:
             self._notices["history"] = self._recording.notice
         if self._layers and self.step_number >= UNSEEN_AFTER and not self._table.anything_seen:
-            self._notices["unseen"] = "no layer has run in a training pass: layers of a compiled model cannot be seen"
+            self._notices["unseen"] = UNSEEN
         else:
             self._notices.pop("unseen", None)
         nan = float("nan")
@@ -398,12 +442,10 @@ class Probe:
             summary=self.found.summary,
         )
 
-    def _note_layers(self, model: nn.Module) -> None:
+    def _note_layers(self) -> None:
         if not self._layers:
             which = f" matching {', '.join(self._settings.layers)}" if self._settings.layers else ""
             self._notices["layers"] = f"the model has no convolution or linear layer{which}: only curves are shown"
-        if self._root is not model and hasattr(model, "_orig_mod"):
-            self._notices["compiled"] = "the model is compiled: its layers cannot be seen yet, only curves are shown"
 
 
 def _no_choice(name: str) -> None:
