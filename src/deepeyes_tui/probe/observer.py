@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch.utils._pytree import tree_map
 
 from deepeyes_tui.probe.border import Border
+from deepeyes_tui.probe.compiled.again import normalised
 from deepeyes_tui.probe.discovery import OutputPoint
 from deepeyes_tui.probe.gathering import Gatherer
 from deepeyes_tui.probe.instances import Instances, Sampler
 from deepeyes_tui.probe.layers import Layer
 from deepeyes_tui.probe.observation import COUNTS, Observation, merge_vectors, reduce_activations, unpack
 from deepeyes_tui.probe.shipment import Shipment
-from deepeyes_tui.probe.taps import EntryTap, InputTap, Tap, is_ordinary_forward
+from deepeyes_tui.probe.sources import Source, sources
+from deepeyes_tui.probe.tapping import entering_rows, tap_layer
+from deepeyes_tui.probe.taps import Handle, Tap, apart, attach, is_ordinary_forward, is_real, retire
 from deepeyes_tui.probe.transfer import Transfer
 
 MOST_CALLS = 4
@@ -77,30 +80,32 @@ class Observer:
         self._root, self._layers, self._border, self._sampler = root, list(layers), border, sampler
         self._gatherer = gatherer
         self._points: list[OutputPoint] = []
+        self._sources: dict[nn.Module, list[Source]] = {}
         self._vectors: dict[int, Tensor] = {}
         self._calls = [0] * len(self._layers)
         self._peaks: dict[int, Tensor] = {}
         self._events: list[Events] = []
-        self._handles: list[RemovableHandle] = []
+        self._handles: list[Handle] = []
 
-    def install(self, points: Sequence[OutputPoint]) -> None:
-        """Tap the layers at their inputs and output points, and the model's own input and output."""
+    def install(self, points: Sequence[OutputPoint], in_graphs: Set[nn.Module] = frozenset()) -> None:
+        """Tap the layers at their inputs and output points, and the model's own output.
+
+        Modules that were seen `in_graphs` get no hooks: those would have their graphs traced anew.
+        """
         self._points = list(points)
-        modules = dict(self._root.named_modules())
+        modules = dict(self._root.named_modules(remove_duplicate=False))
+        self._sources = sources(self._layers, self._points, modules)
         for number, (layer, point) in enumerate(zip(self._layers, self._points, strict=True)):
-            inputs = InputTap(number, self._receive_input)
-            self._handles.append(layer.module.register_forward_hook(inputs, with_kwargs=True))
-            module = modules.get(point.module, layer.module)
-            self._handles.append(module.register_forward_hook(Tap(number, self._receive)))
-        entry = EntryTap(self.enter)
-        self._handles.append(self._root.register_forward_pre_hook(entry, with_kwargs=True))
-        self._handles.append(self._root.register_forward_hook(Tap(-1, self._receive_output)))
+            if layer.module not in in_graphs:
+                self._handles += tap_layer(number, layer, point, modules, self._receive, self._receive_input)
+        if self._root not in in_graphs:
+            self._handles.append(attach(self._root, Tap(-1, self._receive_output)))
 
-    def remove(self) -> None:
-        """Take all taps off the model."""
-        for handle in self._handles:
-            handle.remove()
+    def remove(self, *, traced: bool = False) -> None:
+        """Take all taps off the model; off one that was `traced` they are not taken, but do nothing any longer."""
+        retire(self._handles, traced=traced)
         self._handles.clear()
+        self._sources.clear()
         self.observing = False
 
     def forget_peak(self, number: int | None) -> None:
@@ -113,18 +118,34 @@ class Observer:
     def know_peaks(self, peaks: Sequence[float]) -> None:
         """Start with the largest activations `(L,)` that are known of the layers already, 0 for those that are new."""
         self._peaks = {
-            number: torch.tensor(peak, dtype=torch.float32, device=next(layer.module.parameters()).device)
+            number: torch.tensor(peak, dtype=torch.float32, device=layer.device)
             for number, (layer, peak) in enumerate(zip(self._layers, peaks, strict=True))
             if peak > 0
         }
 
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take note of a pass that begins, and hold its inputs where it is observed."""
-        if not self._counts():
-            return
-        self._gatherer.begin_pass()
-        if self.observing and self._gatherer.gathers:
+        if self._begins():
             self._border.call(self._gatherer.enter, args, kwargs)
+
+    def enter_graph(self, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+        """As `enter`, for inputs whose memory the graph may use for something else in the same pass."""
+        if self._begins():
+            self._border.call(self._gatherer.enter, *tree_map(Tensor.clone, (args, kwargs)))
+
+    def pass_in_graph(self, module: nn.Module, output: Tensor, entering: Tensor | None) -> None:
+        """Take what passed a module within a graph: nothing of it is valid any longer once this returns."""
+        if not (self.observing and self._counts()):
+            return
+        started = perf_counter()
+        for source in self._sources.get(module, ()):
+            self._border.call(self._take_from_graph, source, output, entering)
+        self.seconds += perf_counter() - started
+
+    def leave_graph(self, output: Tensor) -> None:
+        """Take the model's output from a graph."""
+        if self.keeps_output and self._counts():
+            self.output = output.clone()
 
     def collect(self, step: int, targets: Any) -> PendingObservation:
         """Send off what was gathered since the last call, the instances with the classes of the last pass."""
@@ -143,12 +164,18 @@ class Observer:
         seconds, self.seconds = self.seconds, 0.0
         return seconds
 
+    def _begins(self) -> bool:
+        if not self._counts():
+            return False
+        self._gatherer.begin_pass()
+        return self.observing and self._gatherer.gathers
+
     def _counts(self) -> bool:
         return self._root.training and is_ordinary_forward()
 
     def _receive_input(self, number: int, entering: Any) -> None:
         if self.observing and self._gatherer.wants(number) and self._counts():
-            self._border.call(self._gatherer.keep_input, number, entering)
+            self._border.call(self._gatherer.keep_input, number, entering_rows(entering))
 
     def _receive(self, number: int, output: Any) -> None:
         if self.observing and self._counts():
@@ -160,13 +187,25 @@ class Observer:
         if self.keeps_output and isinstance(output, Tensor) and output.dim() == 2 and self._counts():
             self.output = output.detach()
 
+    def _take_from_graph(self, source: Source, output: Tensor, entering: Tensor | None) -> None:
+        number = source.number
+        if source.enters and entering is not None and self._gatherer.wants(number):
+            self._gatherer.keep_input(number, entering if source.leaves else entering.clone())
+        if source.at_input and entering is not None:
+            self._reduce(number, entering)
+        elif source.leaves and not source.at_input:
+            with torch.no_grad(), apart():
+                passed = normalised(output, source.norms)
+            self._reduce(number, passed)
+
     def _reduce(self, number: int, output: Any) -> None:
         counts, leaves = self._calls[number] < MOST_CALLS, self._gatherer.wants(number)
-        if not isinstance(output, Tensor) or not (counts or leaves):
+        values = self._layers[number].leaving(output) if counts or leaves else None
+        if values is None or not is_real(values.data):
             return
-        with _timed(output, self._events), torch.no_grad():
+        with _timed(values.data, self._events), torch.no_grad(), apart():
             point = self._points[number]
-            seen = self._sampler.draw(self._layers[number], output, point.positions_per_input, point.nonlinearity)
+            seen = self._sampler.draw(self._layers[number], values, point.positions_per_input, point.nonlinearity)
             if seen is None:
                 return
             if counts:

@@ -3,40 +3,77 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch._subclasses import FakeTensor
+from torch.utils._python_dispatch import _disable_current_modes
+
+from deepeyes_tui.probe.compiled.frames import not_captured
 
 Receiver = Callable[[int, Any], None]
+FIRST_SLOT = -1000
 
 
-class Tap:
-    """A forward hook that hands a module's output on, with the number of the layer that it belongs to.
+class Handle:
+    """Takes a hook off its module again."""
 
-    A copy or a pickle of the model carries a function of the standard library in its place, which does nothing: a
-    checkpoint loads where this package is not installed, and an averaged copy is not observed.
+    def __init__(self, hooks: dict[int, Any], with_kwargs: dict[int, bool], slot: int) -> None:
+        self._hooks, self._with_kwargs, self._slot = hooks, with_kwargs, slot
+        self._hook = hooks[slot]
+
+    def remove(self) -> None:
+        """Take the hook off, if it is still the one that was put there."""
+        if self._hooks.get(self._slot) is self._hook:
+            del self._hooks[self._slot]
+            self._with_kwargs.pop(self._slot, None)
+
+    def silence(self) -> None:
+        """Leave the hook where it is and let it do nothing: the graphs that it was traced in stay valid."""
+        self._hook._receive = _nobody
+
+
+def _nobody(*_: Any) -> None:
+    """Receives what nobody wants any longer."""
+
+
+def retire(handles: Iterable[Handle], *, traced: bool) -> None:
+    """Remove hooks, or silence them where they may have been `traced`."""
+    for handle in handles:
+        handle.silence() if traced else handle.remove()
+
+
+def attach(module: nn.Module, hook: Callable[..., None], *, before: bool = False) -> Handle:
+    """Put a hook on a module, called with `(module, args, kwargs, output)`, or without the output `before` a pass.
+
+    It stands under a number that is the same on every module: the compiler guards on the numbers of hooks, and torch's
+    own are never twice the same, so that blocks that share their code could not share a graph.
+    """
+    hooks: dict[int, Any] = module._forward_pre_hooks if before else module._forward_hooks
+    with_kwargs = module._forward_pre_hooks_with_kwargs if before else module._forward_hooks_with_kwargs
+    slot = FIRST_SLOT
+    while slot in hooks:
+        slot -= 1
+    hooks[slot], with_kwargs[slot] = hook, True
+    return Handle(hooks, with_kwargs, slot)
+
+
+class Silent:
+    """A hook of which copies and pickles of the model carry a function of the standard library that does nothing.
+
+    A checkpoint loads where this package is not installed, and an averaged copy is not observed.
     """
 
-    __slots__ = ("_index", "_receive")
-
-    def __init__(self, index: int, receive: Receiver) -> None:
-        self._index = index
-        self._receive = receive
-
-    def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
-        """Pass the output on, unless it is being traced by the compiler."""
-        if torch.compiler.is_compiling():
-            return
-        self._receive(self._index, output)
+    __slots__ = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (contextlib.nullcontext(), "__exit__")
 
 
-class InputTap:
-    """A forward hook that hands on the first argument that a module was called with; copies as `Tap` does."""
+class Tap(Silent):
+    """A forward hook that hands a module's output on, with the number of the layer that it belongs to."""
 
     __slots__ = ("_index", "_receive")
 
@@ -44,34 +81,65 @@ class InputTap:
         self._index = index
         self._receive = receive
 
+    @not_captured
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        """Pass the output on, unless it is being traced by the compiler."""
+        if not torch.compiler.is_compiling():
+            self._receive(self._index, output)
+
+
+class InputTap(Silent):
+    """A forward hook that hands on the first argument that a module was called with."""
+
+    __slots__ = ("_index", "_receive")
+
+    def __init__(self, index: int, receive: Receiver) -> None:
+        self._index = index
+        self._receive = receive
+
+    @not_captured
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """Pass the argument on, unless it is being traced by the compiler."""
-        if torch.compiler.is_compiling():
-            return
-        self._receive(self._index, args[0] if args else next(iter(kwargs.values()), None))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (contextlib.nullcontext(), "__exit__")
+        if not torch.compiler.is_compiling():
+            self._receive(self._index, args[0] if args else next(iter(kwargs.values()), None))
 
 
-class EntryTap:
-    """A forward pre-hook on the whole model that hands its arguments on before a pass; copies as `Tap` does."""
+class EntryTap(Silent):
+    """A forward pre-hook on the whole model that hands its arguments on before a pass."""
 
     __slots__ = ("_receive",)
 
     def __init__(self, receive: Callable[[tuple[Any, ...], dict[str, Any]], None]) -> None:
         self._receive = receive
 
+    @not_captured
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Pass the arguments on, unless the pass is being traced by the compiler."""
-        if torch.compiler.is_compiling():
-            return
-        self._receive(args, kwargs)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (contextlib.nullcontext(), "__exit__")
+        if not torch.compiler.is_compiling():
+            self._receive(args, kwargs)
 
 
 def is_ordinary_forward() -> bool:
-    """Return whether this is a pass of the training itself: no recomputation for a checkpoint, no tracing."""
-    return torch._C._current_graph_task_id() == -1 and torch._C._get_tracing_state() is None
+    """Return whether this is a pass of the training itself: no recomputation for a checkpoint, no tracing, no transform
+    of torch.func.
+    """
+    return (
+        torch._C._current_graph_task_id() == -1
+        and torch._C._get_tracing_state() is None
+        and torch._C._functorch.maybe_current_level() is None
+    )
+
+
+def is_real(value: Tensor) -> bool:
+    """Return whether there are numbers in a tensor."""
+    return not (value.is_meta or isinstance(value, FakeTensor))
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """Let torch's modes that are the user's (a default device, a count of operations) not see what we do."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch._C.DisableTorchFunction())
+        if torch._C._len_torch_dispatch_stack():
+            stack.enter_context(_disable_current_modes())
+        yield

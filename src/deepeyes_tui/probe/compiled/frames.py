@@ -1,0 +1,32 @@
+"""Keeps the compiler from taking our own Python code for the user's."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+import torch
+from torch._C._dynamo import eval_frame
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def not_captured(function: Function) -> Function:
+    """Let a function, and all that it calls, run as plain Python where it is called between two compiled graphs.
+
+    Where it is called within one, it is traced as any other. Unlike `torch.compiler.disable` this loads no compiler.
+    """
+    code: Any = function.__code__
+    if hasattr(eval_frame, "set_code_exec_strategy"):
+        skip = eval_frame._FrameAction.SKIP
+        eval_frame.set_code_exec_strategy(code, eval_frame._FrameExecStrategy(skip, skip))
+    else:
+        eval_frame.skip_code(code)  # type: ignore[attr-defined]  # torch before 2.7
+    return function
+
+
+def uncompiled() -> AbstractContextManager[Any]:
+    """Let what is compiled run as it was written. Where the compiler was never loaded nothing has to be done."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
