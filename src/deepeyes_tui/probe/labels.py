@@ -43,7 +43,7 @@ def class_numbers(targets: Any, length: int = 0) -> Tensor | None:
 
 def labels_at(
     labels: NDArray[np.int32], inputs: NDArray[np.int32], spans: NDArray[np.int32], batch: int
-) -> NDArray[np.int32] | int:
+) -> NDArray[np.int32]:
     """Return the label of each instance `(S,)`, from those of `batch` inputs `(N,)` or of their places, `(N, T)` or in
     one row; unknown where they do not fit.
 
@@ -53,7 +53,7 @@ def labels_at(
     if labels.shape == (batch,):
         return labels[inputs]
     if not batch or labels.size % batch or spans.shape[1:] != (5,):
-        return UNKNOWN
+        return np.full(len(inputs), UNKNOWN, np.int32)
     table = labels.reshape(batch, -1)
     _, _, first, last, length = spans.T
     place = (first + last - 1) // 2

@@ -6,10 +6,12 @@ import errno
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from deepeyes_tui.link.ring import RingSpec, RingWriter, ring_path
 from deepeyes_tui.probe.capacity import BESIDE_BYTES, FOCUS_BYTES, room_in, rows_within, shares
 from deepeyes_tui.probe.shipment import Shipment
+from deepeyes_tui.probe.words import WordBook
 
 LEAST_ROOM = 1 / 256
 """Of the intended sizes; with less there are no rings at all."""
@@ -22,10 +24,13 @@ SMALLER = 4
 
 
 class Rings:
-    """Owns the rings in one folder. `notice` says in a sentence what is missing, if anything."""
+    """Owns the rings in one folder, and the texts of tokens beside them. `notice` says in a sentence what is missing, if
+    anything.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.notice = ""
+        self._words = WordBook(None, folder)
         self._folder = folder
         self._writers: dict[int, RingWriter] = {}
         self._shares: list[int] = []
@@ -45,6 +50,15 @@ class Rings:
         self._row_bytes = [spec.row_bytes for spec in specs]
         self._divide(room_in(self._folder))
 
+    @property
+    def words_notice(self) -> str:
+        """What is to be said of the texts of tokens, if anything."""
+        return self._words.notice
+
+    def ask(self, tokenizer: Any) -> None:
+        """Let a tokenizer be asked for the texts of the tokens that instances show."""
+        self._words = WordBook(tokenizer, self._folder)
+
     def focus(self, number: int | None) -> None:
         """Give one layer, or none, the room of the layer in focus; rings of another size follow with the next rows."""
         self._focus = number
@@ -60,6 +74,7 @@ class Rings:
                 writer = self._writer(parcel.number, parcel.spec)
                 if writer is not None:
                     writer.append(**rows)
+                    self._words.meet(rows["tokens"], rows["labels"] if shipment.by_place(parcel) else None)
             except OSError as error:
                 self._shrink(error)
 
@@ -69,6 +84,7 @@ class Rings:
             writer.close()
         self._writers.clear()
         self._room = 0.0
+        self._words.close()
 
     def _writer(self, number: int, spec: RingSpec) -> RingWriter | None:
         share = int(FOCUS_BYTES * self._room) if number == self._focus else self._shares[number]

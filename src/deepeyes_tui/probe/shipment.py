@@ -83,11 +83,15 @@ class Shipment:
     parts: list[tuple[list[Parcel], Transfer]]
     labels: Transfer | None
 
+    def by_place(self, parcel: Parcel) -> bool:
+        """Return whether there are labels of places, not of the inputs that a parcel's instances were cut from."""
+        return self.labels is not None and self.labels.values().shape != (parcel.batch,)
+
     def arrived(self) -> bool:
         """Return whether it can be read without waiting."""
         return all(transfer.arrived() for _, transfer in self.parts) and (self.labels is None or self.labels.arrived())
 
-    def unpack(self) -> Iterator[tuple[Parcel, dict[str, NDArray[Any] | int]]]:
+    def unpack(self) -> Iterator[tuple[Parcel, dict[str, Any]]]:
         """Yield the rows of each parcel as `RingWriter.append` takes them; waits if they have not arrived."""
         labels = self.labels.values() if self.labels is not None else None
         for parcels, transfer in self.parts:
@@ -107,9 +111,7 @@ def send(step: int, parcels: dict[int, Parcel], labels: Tensor | None) -> Shipme
     return Shipment(step, parts, Transfer(labels) if parts and labels is not None else None)
 
 
-def _rows(
-    parcel: Parcel, wire: NDArray[Any], step: int, labels: NDArray[np.int32] | None
-) -> dict[str, NDArray[Any] | int]:
+def _rows(parcel: Parcel, wire: NDArray[Any], step: int, labels: NDArray[np.int32] | None) -> dict[str, Any]:
     positions = _positions(wire["places"], parcel.grid)
     return {
         "activations": wire["activations"],
