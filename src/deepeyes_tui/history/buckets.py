@@ -1,4 +1,4 @@
-"""Pieces of a curve: up to 64 buckets side by side, of one value each or of 2, 4, 8 ... values."""
+"""Pieces of a curve: up to 256 buckets side by side, of one value each or of 2, 4, 8 ... values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deepeyes_tui.history.errors import HistoryError
 from deepeyes_tui.link.snapshot import Float, Int
 
-PIECE = 64
+PIECE = 256
 BUCKET = np.dtype(
     [("step", "<i8"), ("count", "<i8"), ("nonfinite", "<i8"), ("mean", "<f4"), ("low", "<f4"), ("high", "<f4")]
 )
@@ -46,7 +46,8 @@ def halved(buckets: Buckets) -> Buckets:
 
 def encode_buckets(buckets: Buckets) -> bytes:
     """Return their bytes, column by column, deflated; steps by their distance from the one before."""
-    step = np.diff(buckets["step"], prepend=0)
+    step = buckets["step"].copy()
+    step[1:] -= buckets["step"][:-1]
     columns = [step, *(buckets[name] for name in BUCKET.names or () if name != "step")]
     return zlib.compress(b"".join(np.ascontiguousarray(column).tobytes() for column in columns), 1)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,9 @@ from deepeyes_tui.history.buckets import (
 from deepeyes_tui.history.errors import HistoryError
 
 FRESH = np.dtype([("curve", "<u2"), ("step", "<i8"), ("value", "<f4")])
-FRESH_VALUES = 4096
-"""Values that may wait in `fresh` before they are sorted into pieces."""
+FRESH_VALUES, FRESH_OF_A_CURVE = 4096, 128
+"""Values that may wait in `fresh` before they are sorted into pieces: in all, or, if that is more, of each curve."""
+REFUSED = 0xFFFF
 MAX_NAME = 200
 Value = tuple[str, int, float]
 PUT = "INSERT OR REPLACE INTO piece VALUES (?, ?, ?, ?)"
@@ -49,11 +50,10 @@ class CurveStore:
         self._fresh = sum(len(data) for (data,) in connection.execute("SELECT data FROM fresh")) // FRESH.itemsize
         self.refused: set[str] = set()
 
-    def add(self, values: Iterable[Value]) -> None:
+    def add(self, values: Sequence[Value]) -> None:
         """Add values of any curves, those of each in their order."""
-        known = [(number, step, value) for name, step, value in values if (number := self._id(name)) is not None]
-        rows = np.array(known, FRESH)
-        if self._fresh + len(rows) < FRESH_VALUES:
+        rows = self._rows(values)
+        if self._fresh + len(rows) < max(FRESH_VALUES, FRESH_OF_A_CURVE * len(self._ids)):
             if len(rows):
                 self._connection.execute("INSERT INTO fresh (data) VALUES (?)", (rows.tobytes(),))
                 self._fresh += len(rows)
@@ -62,6 +62,18 @@ class CurveStore:
         self._sort(np.concatenate([np.frombuffer(b"".join(before), FRESH), rows]))
         self._connection.execute("DELETE FROM fresh")
         self._fresh = 0
+
+    def _rows(self, values: Sequence[Value]) -> NDArray[np.void]:
+        """Return the values as rows of `FRESH`, without those for whose curve there is no place."""
+        rows = np.zeros(len(values), FRESH)
+        if not values:
+            return rows
+        names, rows["step"], numbers = zip(*values, strict=True)
+        with np.errstate(over="ignore"):
+            rows["value"] = numbers
+        ids = {name: self._id(name) for name in dict.fromkeys(names)}
+        rows["curve"] = [REFUSED if (number := ids[name]) is None else number for name in names]
+        return np.asarray(rows[rows["curve"] != REFUSED])
 
     def _id(self, name: str) -> int | None:
         number = self._ids.get(name)
@@ -76,9 +88,10 @@ class CurveStore:
         return number
 
     def _sort(self, rows: NDArray[np.void]) -> None:
-        for curve in np.unique(rows["curve"]):
-            own = rows[rows["curve"] == curve]
-            self._extend(int(curve), single(own["step"], own["value"]))
+        rows = rows[np.argsort(rows["curve"], kind="stable")]
+        curves, starts = np.unique(rows["curve"], return_index=True)
+        for curve, own in zip(curves.tolist(), np.split(rows, starts[1:]), strict=True):
+            self._extend(curve, single(own["step"], own["value"]))
 
     def _extend(self, curve: int, new: Buckets) -> None:
         """Add buckets to the last piece of level 0, and as many pieces as they need."""

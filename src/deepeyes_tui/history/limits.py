@@ -21,7 +21,7 @@ class Limits:
     curves: int = 200
     events: int = 10_000
     every: float = 0.8
-    share: float = 0.004
+    share: float = 0.005
 
     def __post_init__(self) -> None:
         if min(self.total, self.density, self.points, self.curves, self.events) < 1 or min(self.every, self.share) <= 0:
