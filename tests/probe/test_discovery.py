@@ -13,7 +13,8 @@ from deepeyes_tui.demo.lenet import LeNet
 from deepeyes_tui.probe.discovery import discover
 from deepeyes_tui.probe.instances import MAX_INSTANCES, Sampler, positions_per_input
 from deepeyes_tui.probe.layers import find_layers, unwrap
-from deepeyes_tui.probe.taps import EntryTap, InputTap, Tap
+from deepeyes_tui.probe.tapping import CallTap
+from deepeyes_tui.probe.taps import EntryTap, InputTap, Tap, attach
 
 from . import models
 
@@ -105,7 +106,7 @@ def test_layers_of_odd_models():
     assert [layer.name for layer in find_layers(nn.Linear(2, 3))] == ["Linear"]
     assert [layer.name for layer in find_layers(LeNet(), ["conv*"])] == ["conv1", "conv2"]
     attention = nn.Sequential(nn.MultiheadAttention(4, 2), nn.Linear(4, 4))
-    assert [layer.name for layer in find_layers(attention)] == ["1"]
+    assert [(layer.name, layer.unit) for layer in find_layers(attention)] == [("0", "heads"), ("1", "units")]
     inner = nn.Linear(2, 2)
     assert unwrap(nn.DataParallel(inner)) is inner
     assert unwrap(torch.compile(inner)) is inner
@@ -165,9 +166,10 @@ def test_channels_last_gives_the_same_instances():
 def test_copies_and_pickles_of_a_tapped_model_do_nothing():
     seen = []
     model = nn.Linear(2, 2)
-    model.register_forward_hook(Tap(0, lambda *a: seen.append(a)))
-    model.register_forward_hook(InputTap(0, lambda *a: seen.append(a)), with_kwargs=True)
-    model.register_forward_pre_hook(EntryTap(lambda *a: seen.append(a)), with_kwargs=True)
+    attach(model, Tap(0, lambda *a: seen.append(a)))
+    attach(model, InputTap(0, lambda *a: seen.append(a)))
+    attach(model, CallTap(0, lambda *a: seen.append(a)))
+    attach(model, EntryTap(lambda *a: seen.append(a)), before=True)
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(twin(torch.ones(1, 2)), model(torch.ones(1, 2)))
     assert len(seen) == 6
@@ -177,9 +179,9 @@ def test_copies_and_pickles_of_a_tapped_model_do_nothing():
 def test_a_tapped_model_compiles_without_a_break():
     seen = []
     model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
-    model[0].register_forward_hook(Tap(0, lambda *a: seen.append(a)))
-    model[0].register_forward_hook(InputTap(0, lambda *a: seen.append(a)), with_kwargs=True)
-    model.register_forward_pre_hook(EntryTap(lambda *a: seen.append(a)), with_kwargs=True)
+    attach(model[0], Tap(0, lambda *a: seen.append(a)))
+    attach(model[0], InputTap(0, lambda *a: seen.append(a)))
+    attach(model, EntryTap(lambda *a: seen.append(a)), before=True)
     x = torch.ones(1, 2)
     explanation = torch._dynamo.explain(model)(x)
     assert explanation.graph_break_count == 0

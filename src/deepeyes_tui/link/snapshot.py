@@ -41,7 +41,7 @@ class RunState(StrEnum):
 class LayerInfo:
     """One layer, as it stands in the model. `grid` is its output's spatial shape, `()` for one position per input.
 
-    `unit` says what its filters are ("filters", "units", "heads", "dimensions"), `signed` that their absolute values are
+    `unit` says what its filters are ("filters", "units", "heads", "dimensions"), `signed` that absolute values are
     shown, `frozen` that none of its parameters is trained, `calls` how often it runs in one pass (0 where it did not,
     or where that is not known), `also` under which further names the same module stands in the model.
     """

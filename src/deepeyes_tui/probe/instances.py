@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
-from deepeyes_tui.probe.layers import Layer
-from deepeyes_tui.probe.nonlinearities import Nonlinearity
+from deepeyes_tui.probe.layers import Layer, Values
+from deepeyes_tui.probe.nonlinearities import Nonlinearity, rectify
 
 COVERAGE = 0.5
 MAX_INSTANCES = 1024
@@ -20,7 +21,7 @@ MAX_VALUES = 1 << 18
 @dataclass(frozen=True, slots=True)
 class Instances:
     """`activations (S, F)`, not negative where finite; `inputs (S,)` numbers in a batch of `batch`; `positions (S,)` on
-    the flattened output grid.
+    the flattened output grid. Of a packed sequence, `rows (S,)` are where they lie in its data.
     """
 
     activations: Tensor
@@ -28,11 +29,13 @@ class Instances:
     positions: Tensor
     batch: int
     grid: tuple[int, ...]
+    rows: Tensor | None = None
 
-    def pick(self, rows: Tensor) -> Instances:
+    def pick(self, numbers: Tensor) -> Instances:
         """Return the instances of these numbers."""
-        picked = self.activations[rows], self.inputs[rows], self.positions[rows]
-        return Instances(*picked, batch=self.batch, grid=self.grid)
+        picked = self.activations[numbers], self.inputs[numbers], self.positions[numbers]
+        rows = self.rows[numbers] if self.rows is not None else None
+        return Instances(*picked, batch=self.batch, grid=self.grid, rows=rows)
 
 
 def positions_per_input(field_share: float, coverage: float = COVERAGE) -> int:
@@ -57,17 +60,20 @@ class Sampler:
     seed: int = 0
     _generators: dict[torch.device, torch.Generator] = field(default_factory=dict)
 
-    def draw(self, layer: Layer, output: Tensor, per_input: int, nonlinearity: Nonlinearity | None) -> Instances | None:
-        """Return instances of one output `(N, F, *grid)` or `(N, ..., F)`, rectified at zero; None for an empty batch.
+    def draw(self, layer: Layer, output: Values, per_input: int, nonlinearity: Nonlinearity | None) -> Instances | None:
+        """Return instances of one output `(N, F, *grid)` or `(N, ..., F)` or packed, rectified at zero; None for an
+        empty batch.
 
         At most `most_instances`: inputs are drawn as well when every input's positions would be more.
         """
-        values = layer.by_position(output.detach())  # (N, *grid, F)
+        if isinstance(output, PackedSequence):
+            return self._draw_packed(layer, output, per_input, nonlinearity)
+        values = layer.by_position(output.detach())  # (N, *grid, width)
         batch, grid = values.shape[0], values.shape[1:-1]
         places = math.prod(grid)
-        if batch * places == 0 or values.shape[-1] != layer.filters:
+        if batch * places == 0 or values.shape[-1] != layer.width:
             return None
-        most = most_instances(layer.filters)
+        most = most_instances(layer.width)
         each = min(per_input, places, most)
         generator = self._generator(values.device)
         inputs = self._inputs(batch, each, most // each, generator)
@@ -75,8 +81,27 @@ class Sampler:
             positions = torch.randint(places, inputs.shape, generator=generator, device=values.device)
         else:
             positions = torch.arange(len(inputs), device=values.device) % places
-        picked = values[(inputs, *unravel(positions, tuple(grid)))]  # (S, F)
-        return Instances(_rectify(picked, nonlinearity), inputs, positions, batch, tuple(grid))
+        picked = values[(inputs, *unravel(positions, tuple(grid)))]  # (S, width)
+        return Instances(_activations(layer, picked, nonlinearity), inputs, positions, batch, tuple(grid))
+
+    def _draw_packed(
+        self, layer: Layer, output: PackedSequence, per_input: int, nonlinearity: Nonlinearity | None
+    ) -> Instances | None:
+        """Draw rows of a packed sequence: every token is as likely, padding is none."""
+        values, device = output.data.detach(), output.data.device
+        there = len(values)
+        if there == 0 or values.shape[-1] != layer.width:
+            return None
+        batch, longest = int(output.batch_sizes[0]), len(output.batch_sizes)
+        count = min(batch * per_input, there, most_instances(layer.width))
+        rows = torch.randint(there, (count,), generator=self._generator(device), device=device)
+        ends = output.batch_sizes.to(device).cumsum(0)  # (T,)
+        positions = torch.searchsorted(ends, rows, right=True)
+        inputs = rows - torch.where(positions > 0, ends[positions - 1], 0)
+        if output.sorted_indices is not None:
+            inputs = output.sorted_indices[inputs]
+        activations = _activations(layer, values[rows], nonlinearity)
+        return Instances(activations, inputs, positions, batch, (longest,), rows)
 
     def _inputs(self, batch: int, each: int, wanted: int, generator: torch.Generator) -> Tensor:
         if wanted >= batch:
@@ -100,10 +125,5 @@ def unravel(positions: Tensor, grid: tuple[int, ...]) -> list[Tensor]:
     return indices
 
 
-def _rectify(values: Tensor, nonlinearity: Nonlinearity | None) -> Tensor:
-    values = values.float()
-    if nonlinearity is not None:
-        values = nonlinearity.apply(values)
-        if nonlinearity.signed:
-            return values.abs()
-    return values.clamp_min(0)
+def _activations(layer: Layer, picked: Tensor, nonlinearity: Nonlinearity | None) -> Tensor:
+    return layer.by_filter(rectify(picked, nonlinearity, signed=layer.signed))

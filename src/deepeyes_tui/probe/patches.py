@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from deepeyes_tui.probe.instances import Instances, unravel
-from deepeyes_tui.probe.layers import Layer
+from deepeyes_tui.probe.layers import Layer, features_in
 
 
 def patch_length(layer: Layer) -> int:
-    """Return `D`, how many inputs of a layer reach one output position: channels times kernel, or its features."""
+    """Return `D`, how many inputs of a layer reach one output position: channels times kernel, its features, the query
+    of attention, or the one number of a token. Of a recurrent layer those of the same step count.
+    """
+    module: Any = layer.module
     if layer.is_convolution:
-        return cast(_ConvNd, layer.module).in_channels * math.prod(layer.kernel)
-    return cast(nn.Linear, layer.module).in_features
+        return int(module.in_channels * math.prod(layer.kernel))
+    if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+        return 1
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):
+        return int(module.input_size)
+    if isinstance(module, nn.MultiheadAttention):
+        return int(module.embed_dim)
+    return features_in(module) or 0
 
 
 def gather_patches(layer: Layer, entering: Tensor, seen: Instances) -> Tensor | None:
     """Return the patches `(S, D)` of the instances, in the layer's input `entering` `(N, C, *size)` or `(N, ..., D)`.
 
     Flattened as torch's weight is: channels (of all groups), then kernel axes; what lies outside is filled as the
-    layer's padding mode does. The layer's output before normalisation is `patch . weight + bias`. None where the
-    input does not fit the output. Nothing waits for the device.
+    layer's padding mode does. The output of a convolution or linear layer before normalisation is `patch . weight +
+    bias`. None where the input does not fit the output. Nothing waits for the device.
     """
     if not layer.is_convolution:
-        rows = entering if entering.dim() > 1 else entering.unsqueeze(0)
-        fits = rows.shape[:-1] == (seen.batch, *seen.grid) and rows.shape[-1] == patch_length(layer)
-        return rows[(seen.inputs, *unravel(seen.positions, seen.grid))] if fits else None
+        return _rows(layer, entering, seen)
     module = cast(_ConvNd, layer.module)
     batched = entering if entering.dim() == layer.spatial + 2 else entering.unsqueeze(0)
     if batched.dim() != layer.spatial + 2 or batched.shape[:2] != (seen.batch, module.in_channels):
         return None
     return _gather(module, batched, seen)
+
+
+def _rows(layer: Layer, entering: Tensor, seen: Instances) -> Tensor | None:
+    if isinstance(layer.module, nn.Embedding):
+        entering = entering.unsqueeze(-1).float()
+    if entering.shape[-1] != patch_length(layer):
+        return None
+    if seen.rows is not None:
+        return entering[seen.rows] if entering.dim() == 2 else None
+    rows = layer.by_position(entering)
+    return (
+        rows[(seen.inputs, *unravel(seen.positions, seen.grid))]
+        if rows.shape[:-1] == (seen.batch, *seen.grid)
+        else None
+    )
 
 
 def _gather(module: _ConvNd, entering: Tensor, seen: Instances) -> Tensor:

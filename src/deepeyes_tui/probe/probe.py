@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -24,6 +24,7 @@ from deepeyes_tui.probe.compiled.watching import GraphWatch
 from deepeyes_tui.probe.discovery import OutputPoint, discover
 from deepeyes_tui.probe.gathering import Gatherer
 from deepeyes_tui.probe.gpu import GpuUse, GpuWatch
+from deepeyes_tui.probe.inputs import Reading
 from deepeyes_tui.probe.instances import Sampler
 from deepeyes_tui.probe.layers import find_layers, unwrap
 from deepeyes_tui.probe.observer import Observer, PendingObservation
@@ -60,6 +61,7 @@ class ProbeSettings:
     loader: DataLoader[Any] | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Probe:
         outlets = self._open_outlets()
         self._publisher, self._server, self._diary = outlets.publisher, outlets.server, outlets.diary
         self._rings, self._recording = outlets.rings, outlets.recording
+        self._rings.ask(settings.reading.tokenizer)
         self._budget, self._scalars, self._rate = Budget(settings.budget), self._new_scalars(), StepRate()
         self._pending: deque[PendingObservation] = deque()
         self._notices: dict[str, str] = {}
@@ -137,7 +140,8 @@ class Probe:
         return Steering(self._server, self.run.name, self._border, self._steered)
 
     def _new_gatherer(self) -> Gatherer:
-        return Gatherer(self._layers, self._settings.seed)
+        settings = self._settings
+        return Gatherer(self._layers, settings.seed, replace(settings.reading, mean=settings.mean, std=settings.std))
 
     def _observes_next(self) -> bool:
         rested = self.step_number + 1 - self._looked_at >= self._settings.every
@@ -328,13 +332,12 @@ class Probe:
         before, table, focus = self._layers, self._table, self._focus_name()
         self._observer.remove()
         self._layers = find_layers(self._root, self._settings.layers)
-        self._table = StatisticsTable([layer.filters for layer in self._layers])
-        self._table.carry(table, origins(before, self._layers, change))
-        self._gatherer = self._new_gatherer()
-        self._observer = self._new_observer()
         sample = self._surgeon.sample or Sample()
-        if rebuilt or any(layer.name not in self._points for layer in self._layers):
+        shown_by_a_pass = any(layer.derived or layer.time_first for layer in before)
+        if rebuilt or shown_by_a_pass or any(layer.name not in self._points for layer in self._layers):
             self._find_points(sample.args, sample.kwargs)
+        self._start_anew()
+        self._table.carry(table, origins(before, self._layers, change))
         self._rings.focus(None)
         self._tap(sample.args, sample.kwargs)
         self._observer.know_peaks(self._table.largest())
@@ -411,6 +414,8 @@ class Probe:
             self._notices[f"graphs {number}"] = sentence
         if self._rings.notice:
             self._notices["instances"] = self._rings.notice
+        if self._rings.words_notice:
+            self._notices["words"] = self._rings.words_notice
         self._notices.pop("history", None)
         if self._recording.notice:
             self._notices["history"] = self._recording.notice

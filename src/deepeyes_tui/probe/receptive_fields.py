@@ -10,14 +10,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-LEAST_PLACES, MOST_PLACES = 32, 64
+LEAST_PLACES, MOST_PLACES = 8, 64
 """Rows (or columns) probed along one axis of the input; larger inputs are probed in bands."""
-SECONDS = 1.0
-"""Beyond which no more than the least number of places is probed."""
-BATCH = 16
+SECONDS, MOST_SECONDS = 2.0, 10.0
+"""What probing may take by choice of the number of places, and beyond which it is given up."""
+BATCH_VALUES = 1 << 21
+"""Numbers in a batch of inputs at most: memory is what large networks lack."""
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
-"""Runs the network on inputs `(N, C, *size)`; outputs of the layers by name, `(N, *grid, F)`."""
+"""Runs the network on inputs `(N, C, *size)`; by layer, where NaN arrived in its output, `(N, *grid)`."""
+
+
+class TooSlowError(RuntimeError):
+    """The network takes too long to be asked."""
+
+
 Span = tuple[int, float, float]
 """Of a layer along one axis: size of the field, start of the first output's field, step to the next one's."""
 
@@ -40,10 +47,13 @@ def find_receptive_fields(forward: Forward, sample: Tensor) -> dict[str, Recepti
     nothing. Start and step are fitted to all units through the middle whose field is not cut at its start: exact for
     regular networks. Image `j` of a batch has NaN in band `j` of an axis; the bands whose NaN reaches a unit are its
     field. Bands are one pixel wide unless the input is large or the network slow (see `SECONDS`); sizes are then
-    rounded up to whole bands.
+    rounded up to whole bands. Where later units see more than the one in the middle (recurrent layers, causal
+    attention), the field is what the last one sees. Raises TooSlowError.
     """
     sizes = sample.shape[1:]
     seconds = min(_seconds(forward, sample) for _ in range(3))
+    if seconds * LEAST_PLACES * len(sizes) > MOST_SECONDS:
+        raise TooSlowError(f"one pass takes {seconds:.1f} s")
     places = max(LEAST_PLACES, min(MOST_PLACES, int(SECONDS / seconds / max(len(sizes), 1))))
     spans: dict[str, list[Span]] = {}
     for axis, size in enumerate(sizes):
@@ -67,8 +77,9 @@ def _spans(forward: Forward, sample: Tensor, axis: int, band: int) -> dict[str, 
     size, axes = sample.shape[axis + 1], sample.dim() - 1
     starts = range(0, size, band)
     reached: dict[str, list[Tensor]] = {}
-    for first in range(0, len(starts), BATCH):
-        outputs = forward(_with_nan(sample, axis + 1, band, starts[first : first + BATCH]))
+    batch = max(1, min(16, BATCH_VALUES // max(sample.numel(), 1)))
+    for first in range(0, len(starts), batch):
+        outputs = forward(_with_nan(sample, axis + 1, band, starts[first : first + batch]))
         for name, output in outputs.items():
             reached.setdefault(name, []).append(_reached_line(output, axis, axes))
     return {name: _span(torch.cat(lines), band, size) for name, lines in reached.items()}
@@ -81,11 +92,10 @@ def _with_nan(sample: Tensor, axis: int, band: int, starts: range) -> Tensor:
     return images
 
 
-def _reached_line(output: Tensor, axis: int, axes: int) -> Tensor:
-    """Return `(N, G)`, whether NaN arrived, along one axis of the grid through the middle of the others; `G` is 1
-    where the grid's axes are not the input's.
+def _reached_line(reached: Tensor, axis: int, axes: int) -> Tensor:
+    """Return `(N, G)` of `(N, *grid)`, along one axis of the grid through the middle of the others; `G` is 1 where the
+    grid's axes are not the input's.
     """
-    reached = output.isnan().any(-1)  # (N, *grid)
     kept = axis if reached.dim() - 1 == axes else -1
     for other in reversed(range(reached.dim() - 1)):
         if other != kept:
@@ -102,6 +112,8 @@ def _span(reached: Tensor, band: int, size: int) -> Span:
     first = reached.int().argmax(0)
     last = bands - 1 - reached.flip(0).int().argmax(0)
     extent = last - first
+    if seen[-1] and extent[-1] == bands - 1 > extent[middle]:
+        return size, 0.0, 0.0
     whole = extent == extent[middle] if extent[middle] < bands - 1 else torch.zeros_like(seen)
     width = min((int(extent[middle]) + 1) * band, size)
     for edge, uncut, back in ((first, first > 0, 0), (last + 1, last < bands - 1, width)):
