@@ -12,8 +12,16 @@ from typing import TypeAlias
 from deepeyes_tui._version import __version__
 from deepeyes_tui.ctl import add_actions, control
 from deepeyes_tui.link.errors import LaunchError, RunError, SettingsError
-from deepeyes_tui.link.launch import Launched, follow_headless, run_unwatched, start_script
+from deepeyes_tui.link.launch import (
+    Launched,
+    become_script,
+    follow_headless,
+    is_under_launcher,
+    run_unwatched,
+    start_script,
+)
 from deepeyes_tui.link.runs import Run, clean_name, find_run, sweep
+from deepeyes_tui.link.script_options import ScriptOptions, add_script_options, read_options
 from deepeyes_tui.link.settings import CHOICES, ViewOptions, load_options, parse_size
 
 DEMO = "deepeyes_tui.demo.train"
@@ -65,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_attach(commands)
     _add_ls(commands)
+    _add_report(commands)
     _add_ctl(commands)
     doctor = _command(commands, "doctor", _doctor, "what this terminal and this torch can do", "deepeyes doctor")
     doctor.set_defaults(act=_doctor)
@@ -102,11 +111,12 @@ def _add_demo(commands: Commands) -> None:
 
 def _add_run(commands: Commands) -> None:
     example = "deepeyes run train.py --lr 0.1    (options of deepeyes go before the script)"
-    run = _command(commands, "run", _run, "run a training script and watch it", example)
+    run = _command(commands, "run", _run, "run a training script as it is, and watch what it trains", example)
     run.usage = "deepeyes run [options] SCRIPT [ARGS ...]\n       deepeyes run [options] -m MODULE [ARGS ...]"
     _add_start_options(run)
+    add_script_options(run)
     run.add_argument("-m", dest="module", action="store_true", help="SCRIPT is a module, as in python -m")
-    run.add_argument("script", metavar="SCRIPT", help="it calls deepeyes_tui.watch itself")
+    run.add_argument("script", metavar="SCRIPT", help="unmodified; where it calls deepeyes_tui.watch, that counts")
     run.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="the script's own")
 
 
@@ -122,6 +132,14 @@ def _add_attach(commands: Commands) -> None:
 def _add_ls(commands: Commands) -> None:
     listing = _command(commands, "ls", _ls, "list the runs, live and ended", "deepeyes ls --json")
     listing.add_argument("--json", action="store_true", help="as one JSON array")
+
+
+def _add_report(commands: Commands) -> None:
+    summary = "say what is found in a run: stable layers, dead filters, what goes undetected, what is not needed"
+    found = _command(commands, "report", _report, summary, "deepeyes report demo --layer conv2")
+    found.add_argument("run", nargs="?", metavar="RUN", help="as `deepeyes ls` names it (the newest under way)")
+    found.add_argument("--json", action="store_true", help="as one JSON object")
+    found.add_argument("--layer", metavar="LAYER", help="of one layer alone, by its name")
 
 
 def _add_ctl(commands: Commands) -> None:
@@ -160,22 +178,32 @@ def _demo(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     target = Path(options.script)
     name = options.script.rpartition(".")[2] if options.module else target.stem
-    arguments = [options.script, *options.arguments]
-    return _start(options, arguments, name=options.name or clean_name(name), module=options.module)
+    arguments, told = [options.script, *options.arguments], read_options(options)
+    if is_under_launcher():
+        become_script(arguments, module=options.module, options=told)
+    return _start(options, arguments, name=options.name or clean_name(name), module=options.module, told=told)
 
 
-def _start(options: argparse.Namespace, arguments: Sequence[str], *, name: str, module: bool) -> int:
+def _start(
+    options: argparse.Namespace,
+    arguments: Sequence[str],
+    *,
+    name: str,
+    module: bool,
+    told: ScriptOptions | None = None,
+) -> int:
     if options.headless:
-        return _train_headless(arguments, name, module)
+        return _train_headless(arguments, name, module, told)
     view_options = _view_options(options)
-    launched = start_script(arguments, name=name, module=module)
+    launched = start_script(arguments, name=name, module=module, options=told)
     return _show(launched.run, view_options, launched)
 
 
-def _train_headless(arguments: Sequence[str], name: str, module: bool) -> int:
+def _train_headless(arguments: Sequence[str], name: str, module: bool, told: ScriptOptions | None) -> int:
     """Train; where there is no room for a run, unwatched: a job must not be lost for its monitor."""
+    keep_input = told is not None and sys.stdin is not None and not sys.stdin.isatty()
     try:
-        launched = start_script(arguments, name=name, module=module)
+        launched = start_script(arguments, name=name, module=module, options=told, keep_input=keep_input)
     except RunError as error:
         print(f"deepeyes: {error}. Training goes on without it.", file=sys.stderr)
         return run_unwatched(arguments, module=module)
@@ -209,6 +237,12 @@ def _ls(options: argparse.Namespace) -> int:
     from deepeyes_tui.listing import print_runs
 
     return print_runs(as_json=options.json)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from deepeyes_tui.findings.report import report
+
+    return report(options)
 
 
 def _doctor(_: argparse.Namespace) -> int:

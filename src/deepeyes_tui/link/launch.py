@@ -12,13 +12,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from deepeyes_tui.link.errors import LaunchError, RunError
 from deepeyes_tui.link.modules import module_exists
 from deepeyes_tui.link.processes import process_start_time
 from deepeyes_tui.link.runs import RUN_VARIABLE, Run, claim_run
+from deepeyes_tui.link.script_options import ScriptOptions
 
 FOLLOW_EVERY = 0.1
+RUNNER = Path(__file__).parents[1] / "script" / "__main__.py"
+"""What runs a script unmodified. By its path: `python -m` would put the working folder before everything else."""
+LAUNCHED = ("RANK", "LOCAL_RANK")
+"""Set by `torchrun` and its like for each process of a training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +60,24 @@ def start_script(
     name: str,
     module: bool = False,
     environment: Mapping[str, str] | None = None,
+    options: ScriptOptions | None = None,
+    keep_input: bool = False,
 ) -> Launched:
     """Start `python SCRIPT ARGS` or `python -m MODULE ARGS`. Raises LaunchError before anything is made, RunError.
 
-    The process has a session of its own, no standard input, and its output goes to the run's log: a file, since a
-    terminal or a pipe would end it when the viewer goes.
+    With `options` what the script trains is found and watched, else it has to call `watch`. The process has a session
+    of its own, no standard input (or ours, where it is to be kept), and its output goes to the run's log: a file,
+    since a terminal or a pipe would end it when the viewer goes.
     """
     _check(arguments[0], module)
-    command = [sys.executable, *(["-m"] if module else []), *arguments]
-    run = claim_run(name, command=command)
+    command = _command(arguments, module, options)
+    run = claim_run(name, command=_command(arguments, module, None))
     surroundings = {**os.environ, **(environment or {}), RUN_VARIABLE: str(run.folder), "PYTHONUNBUFFERED": "1"}
     try:
         with run.log.open("ab") as log:
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=None if keep_input else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=surroundings,
@@ -80,6 +89,28 @@ def start_script(
     with contextlib.suppress(RunError):
         run.update(pid=process.pid, process_start=process_start_time(process.pid))
     return Launched(run, process)
+
+
+def is_under_launcher() -> bool:
+    """Return whether this process is one of several that `torchrun` or its like has started."""
+    return any(os.environ.get(name) for name in LAUNCHED)
+
+
+def become_script(arguments: Sequence[str], *, module: bool, options: ScriptOptions) -> NoReturn:
+    """Go on as the script, watched, in this very process: whoever started us keeps its child, input and output.
+
+    Raises LaunchError.
+    """
+    _check(arguments[0], module)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = _command(arguments, module, options)
+    os.execv(command[0], command)
+
+
+def _command(arguments: Sequence[str], module: bool, options: ScriptOptions | None) -> list[str]:
+    runner = [str(RUNNER), *options.to_arguments()] if options is not None else []
+    return [sys.executable, *runner, *(["-m"] if module else []), *arguments]
 
 
 def run_unwatched(arguments: Sequence[str], *, module: bool = False) -> int:

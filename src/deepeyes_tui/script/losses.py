@@ -1,0 +1,206 @@
+"""Loss, labels and accuracy of a training that tells nobody: read off torch's loss functions and `Tensor.backward`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from deepeyes_tui.probe.border import Border
+from deepeyes_tui.script.patching import Patches
+
+CRITERIA = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss")
+CLASSES = ("cross_entropy", "nll_loss")
+SCALED_BY = ("DivBackward0", "MulBackward0")
+MOST_HOPS = 4
+"""Factors that may stand between a loss function and `backward`: accumulation, a loss scale."""
+MOST_KEPT = 32
+"""Losses of one step that are told apart."""
+ACCURACY_EVERY = 0.1
+MOST_JUDGED = 1 << 20
+"""Values of an output of which the accuracy is worked out; the first rows of a larger one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One call of a loss function: its `kind` is the function's name, `accuracy` is there where it was worked out."""
+
+    kind: str
+    loss: Tensor
+    targets: Tensor | None
+    accuracy: Tensor | None = None
+
+
+@dataclass(slots=True)
+class StepLosses:
+    """What is known of a step when it ends. `source` says in words where the loss comes from."""
+
+    loss: Tensor | None = None
+    targets: Tensor | None = None
+    accuracy: Tensor | None = None
+    source: str = ""
+
+
+class Losses:
+    """Listens to the loss functions. `evaluated` gets the judgements that nothing is learned from: those without a
+    gradient, and all while `learning` says that the model is not in training mode.
+    """
+
+    def __init__(self, border: Border, learning: Callable[[], bool], evaluated: Callable[[Judgement], None]) -> None:
+        self._border, self._learning, self._evaluated = border, learning, evaluated
+        self._judged: dict[int, Judgement] = {}
+        self._scaled: dict[int, Tensor] = {}
+        self._sum: Tensor | None = None
+        self._count = 0
+        self._sources: list[str] = []
+        self._latest: Judgement | None = None
+        self._stepping = False
+        self._accurate_at = 0.0
+
+    def install(self, patches: Patches) -> None:
+        """Put ourselves around the loss functions, `backward` and the scaling of losses."""
+        for name in CRITERIA:
+            patches.replace(functional, name, functools.partial(self._around_criterion, name))
+        patches.replace(Tensor, "backward", self._around_backward)
+        patches.replace(torch.amp.GradScaler, "scale", self._around_scale)
+
+    def begin_step(self) -> None:
+        """An optimizer begins: what it evaluates itself, again and again, is its own affair after the first time."""
+        self._stepping = True
+
+    def take(self) -> StepLosses:
+        """Return what was learned from since the last step, and begin anew. Several passes are averaged."""
+        found = StepLosses()
+        latest = self._latest
+        if self._sum is not None:
+            found.loss = self._sum / self._count if self._count > 1 else self._sum
+            found.source = " and ".join(dict.fromkeys(self._sources))
+        elif latest is not None:
+            found.loss, found.source = latest.loss, latest.kind
+        if latest is not None:
+            found.targets, found.accuracy = latest.targets, latest.accuracy
+        self._judged.clear()
+        self._scaled.clear()
+        self._sources.clear()
+        self._sum, self._count, self._latest, self._stepping = None, 0, None, False
+        return found
+
+    def _around_criterion(self, name: str, criterion: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        @functools.wraps(criterion)
+        def judged(*args: Any, **kwargs: Any) -> Tensor:
+            loss = criterion(*args, **kwargs)
+            self._border.call(self._judge, name, loss, args, kwargs)
+            return loss
+
+        # torch's own marks for a function that the compiler and TorchScript are to see through
+        judged.__script_if_tracing_wrapper = True  # type: ignore[attr-defined]
+        judged.__original_fn = criterion  # type: ignore[attr-defined]
+        return judged
+
+    def _around_backward(self, backward: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(backward)
+        def noticed(tensor: Tensor, *args: Any, **kwargs: Any) -> None:
+            if not torch.compiler.is_compiling():
+                self._border.call(self._learn, tensor)
+            return backward(tensor, *args, **kwargs)
+
+        return noticed
+
+    def _around_scale(self, scale: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(scale)
+        def noticed(scaler: Any, outputs: Any) -> Any:
+            if isinstance(outputs, Tensor) and _is_plain(outputs) and outputs.grad_fn is not None:
+                self._scaled[_number(outputs.grad_fn)] = outputs.detach()
+            return scale(scaler, outputs)
+
+        return noticed
+
+    def _judge(self, kind: str, loss: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        if not isinstance(loss, Tensor) or not _is_plain(loss) or loss.is_complex():
+            return
+        output, targets = _argument(args, kwargs, 0, "input"), _argument(args, kwargs, 1, "target")
+        targets = targets.detach() if isinstance(targets, Tensor) and kind != "mse_loss" else None
+        with torch.no_grad():
+            value = loss.detach() if loss.numel() == 1 else loss.detach().mean()
+        if loss.grad_fn is None or not self._learning():
+            self._evaluated(Judgement(kind, value, targets, share_right(kind, output, targets)))
+            return
+        judgement = Judgement(kind, value, targets, self._accuracy_if_due(kind, output, targets))
+        if len(self._judged) < MOST_KEPT:
+            self._judged[_number(loss.grad_fn)] = judgement
+        if not self._stepping or self._latest is None:
+            before = self._latest
+            if before is None or judgement.targets is not None or before.targets is None:
+                self._latest = judgement
+
+    def _learn(self, tensor: Tensor) -> None:
+        """Take the value that is learned from, before factors that serve accumulation and scaling alone."""
+        if tensor.numel() != 1 or tensor.grad_fn is None or not _is_plain(tensor) or (self._stepping and self._count):
+            return
+        value, source = self._unscaled(tensor)
+        with torch.no_grad():
+            self._sum = value if self._sum is None else self._sum + value
+        self._count += 1
+        self._sources.append(source)
+
+    def _unscaled(self, tensor: Tensor) -> tuple[Tensor, str]:
+        node: Any = tensor.grad_fn
+        scaled: Tensor | None = None
+        for _ in range(MOST_HOPS):
+            judgement = self._judged.get(_number(node))
+            if judgement is not None:
+                return judgement.loss, judgement.kind
+            scaled = self._scaled.get(_number(node), scaled)
+            following = [after for after, _ in node.next_functions if after is not None]
+            if node.name() not in SCALED_BY or len(following) != 1:
+                break
+            node = following[0]
+        return (scaled if scaled is not None else tensor.detach()), "backward"
+
+    def _accuracy_if_due(self, kind: str, output: Any, targets: Tensor | None) -> Tensor | None:
+        now = perf_counter()
+        if now - self._accurate_at < ACCURACY_EVERY:
+            return None
+        self._accurate_at = now
+        return share_right(kind, output, targets)
+
+
+def share_right(kind: str, output: Any, targets: Tensor | None) -> Tensor | None:
+    """Return the share of outputs `(N, C, *)` that say the class in `targets (N, *)`, of `(N,)` or `(N, 1)` that are on
+    the side of theirs; None where the two are of other shapes. Classes below nought are left out.
+    """
+    if not isinstance(output, Tensor) or targets is None or not targets.numel():
+        return None
+    rows = max(1, MOST_JUDGED // max(output[0].numel(), 1)) if output.dim() else 0
+    with torch.no_grad():
+        return _share_right(kind, output.detach()[:rows], targets[:rows])
+
+
+def _share_right(kind: str, output: Tensor, targets: Tensor) -> Tensor | None:
+    if kind in CLASSES and output.dim() > 1 and output.shape[:1] + output.shape[2:] == targets.shape:
+        counted = targets >= 0
+        right = (output.argmax(1) == targets) & counted
+        return right.sum() / counted.sum()
+    if kind.startswith("binary") and output.shape == targets.shape and output.numel() == len(output):
+        return ((output > (0 if kind.endswith("logits") else 0.5)) == (targets > 0.5)).float().mean()
+    return None
+
+
+def _argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], place: int, name: str) -> Any:
+    return args[place] if len(args) > place else kwargs.get(name)
+
+
+def _number(node: Any) -> int:
+    """Return what tells a node of the graph from all others, without keeping it."""
+    return int(node._sequence_nr())
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether a tensor has a value of its own: none that is being transformed or traced."""
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor) and torch._C._get_tracing_state() is None
