@@ -30,7 +30,7 @@ def surely_alike(
     living = np.flatnonzero(~dead)
     one, other, value = redundant_pairs(phi[np.ix_(living, living)], threshold, MOST_PAIRS)
     one, other = living[one], living[other]
-    sure = np.zeros(phi.shape, np.float32)
+    sure = np.eye(len(phi), dtype=np.float32)
     if len(one):
         least = value - NormalDist().inv_cdf(1 - doubt) * similarity_errors(activations, inputs, one, other)
         kept = least >= threshold

@@ -54,9 +54,8 @@ def _examined(seen: Instances | None, layers: int) -> Found | None:
     known = replace(known, purities=purities(patches, activations, seen.labels.astype(np.int64), inputs))
     if not seen.nonfinite:
         known = _unseen(known, seen, inputs, activations, patches)
-    dead = activations.max(axis=0, initial=0.0) <= 1e-3 * activations.max(initial=0.0)
-    if np.count_nonzero(~dead) >= LEAST_COPIES:
-        known = replace(known, copied=copied_share(patches, activations, dead, COPY_LIKENESS))
+    if known.living >= LEAST_COPIES:
+        known = replace(known, copied=copied_share(patches, activations, COPY_LIKENESS))
     return known, entry_of(seen.layer, patches, activations)
 
 

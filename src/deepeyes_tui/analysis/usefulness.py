@@ -14,7 +14,6 @@ from deepeyes_tui.link.findings import Purities
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Numbers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 UNKNOWN = float("nan")
 MOST = 1000
@@ -63,24 +62,27 @@ def _mean(values: Doubles, group: Numbers) -> tuple[float, float]:
     return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means)))
 
 
-def copied_share(patches: Floats, activations: Floats, dead: Flags, likeness: float) -> float:
-    """Return the share of living filters that pass on one value of their input, each another one.
+def copied_share(patches: Floats, activations: Floats, likeness: float) -> float:
+    """Return how much of a layer's output is copied from its input, as a share of the output's variance.
 
-    A filter does where its squared correlation with a value of `patches (S, D)`, as it is, rectified or without its
-    sign, is at least `likeness`. NaN without living filters.
+    That of the filters of `activations (S, F)` which pass on one value of `patches (S, D)` each, as it is, rectified or
+    without its sign: whose squared correlation with it is at least `likeness`. Of several that pass on the same
+    one, the first counts. NaN where nothing varies.
     """
-    living = activations[:, ~dead]
-    if not living.shape[1] or len(patches) < 3:
+    spread = activations.var(axis=0, dtype=np.float64)
+    if len(activations) < 3 or not spread.sum():
         return UNKNOWN
-    wanted = _standardised(living)
-    best, source = np.zeros(wanted.shape[1]), np.zeros(wanted.shape[1], np.int64)
+    wanted = _standardised(activations)
+    best, source = np.zeros(len(spread)), np.zeros(len(spread), np.int64)
     for values in (patches, np.maximum(patches, 0), np.abs(patches)):
         alike = (wanted.T @ _standardised(values)) / len(patches)  # (F, D)
         nearest = alike.argmax(axis=1)
         value = alike[np.arange(len(nearest)), nearest]
         better = value > best
         best, source = np.where(better, value, best), np.where(better, nearest, source)
-    return float(len(np.unique(source[best**2 >= likeness])) / wanted.shape[1])
+    copies = np.flatnonzero(best**2 >= likeness)
+    first = copies[np.unique(source[copies], return_index=True)[1]]
+    return float(spread[first].sum() / spread.sum())
 
 
 def _standardised(values: Floats) -> Floats:

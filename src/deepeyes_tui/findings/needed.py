@@ -38,7 +38,7 @@ def _rises(layer: LayerEvidence, layers: int) -> bool:
 def _useless(layer: LayerEvidence) -> Finding:
     name, purities = layer.layer, layer.purities
     if layer.copied >= COPIES:
-        how = f"{share(layer.copied)} of its filters that are alive pass on one value of its input each"
+        how = f"{share(layer.copied)} of what it puts out is copied from its input, value by value"
     else:
         from_where = "its input" if layer.unchanged == name else f"the input of {layer.unchanged}"
         how = f"the layer behind it gets {from_where} again, to which it adds {share(layer.added)} in size"

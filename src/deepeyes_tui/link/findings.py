@@ -50,10 +50,10 @@ class LayerEvidence:
     """What `instances` of `inputs` say of one layer. Shares are of 1, NaN where unknown.
 
     `groups` are the filters that are alike beyond the error of the measurement, in each the one that responds most at
-    first; `effective` counts the `living` filters with those that are alike as one. `copied` is the share of the living
-    filters that pass on one value of the layer's input each; `unchanged` names the layer whose input the next layer
-    gets again, as this one adds next to nothing to it: `added` is the size of what it adds beside that. `blank` is the
-    share of blank instances, `undetected` that of the others which no filter detects.
+    first; `effective` counts the `living` filters with those that are alike as one. `copied` is the share of the
+    output's variance in filters that pass on one value of the layer's input each. `unchanged` names the layer whose
+    input the next layer gets again, as this one adds next to nothing to it: `added` is the size of what it adds beside
+    that. `blank` is the share of blank instances, `undetected` that of the others which no filter detects.
     """
 
     layer: str

@@ -1,0 +1,34 @@
+"""What is said where nothing is wrong: what was looked at, and that it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deepeyes_tui.findings.finding import Finding, Kind, Task
+from deepeyes_tui.findings.words import count, share
+from deepeyes_tui.link.findings import Evidence
+from deepeyes_tui.link.snapshot import Snapshot
+
+
+def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], evidence: Evidence | None) -> str:
+    """Return a sentence on what a task does not find, empty where it finds what there is to say."""
+    layers = [layer for layer in map(snapshot.layer, range(len(snapshot.layers))) if layer.has_run]
+    if not layers:
+        return "No layer has run yet."
+    kinds = {found.kind for found in findings if found.task is task}
+    filters = sum(layer.info.filters for layer in layers)
+    where = f"{count(filters, 'filter')} of {count(len(layers), 'layer')}"
+    match task:
+        case Task.DEGENERATED if not kinds:
+            window = min(layer.dead_window for layer in layers)
+            return f"No filter is dead or always on: {where}, over the last {count(window, 'observed step')} or more."
+        case Task.UNSEEN if not kinds:
+            most = max(layer.undetected for layer in layers)
+            return f"Nothing goes undetected to speak of: {share(most)} of the instances of any layer at most."
+        case Task.UNSEEN if Kind.UNSEEN_PATTERN not in kinds and evidence is not None:
+            return "No label and no place is overlooked: nothing that is undetected has a pattern to it."
+        case Task.NEEDED if evidence is not None and not kinds & {Kind.USELESS, Kind.MISSING}:
+            return "No layer is found to be of no use, and none to be missing."
+    if not kinds:
+        return "Nothing is known of this without instances." if evidence is None else "Nothing was found."
+    return ""
