@@ -1,27 +1,46 @@
-"""Instances as pictures: the receptive fields of the marked ones, or those that a filter fires on most."""
+"""Instances: what the marked ones see of their inputs, or those that a filter fires on most."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.chosen import flags_of, intensity, rank_of, row_of
 from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table, wrapped
+from deepeyes_tui.app.panes.excerpts import (
+    LINES,
+    curve_scale,
+    distinct,
+    draw_curve,
+    draw_large,
+    draw_line,
+    draw_mean_curve,
+    draw_mean_line,
+    excerpt_layout,
+    excerpt_text,
+    kind_of,
+    place_words,
+    spelling,
+)
 from deepeyes_tui.app.panes.input_map import classes_of
 from deepeyes_tui.app.panes.map_words import chosen_filters, instance_words, waiting_words
 from deepeyes_tui.app.panes.words import label_name, layer_name
 from deepeyes_tui.app.plots.canvas import Canvas
-from deepeyes_tui.app.plots.inks import Ink, label_inks
+from deepeyes_tui.app.plots.inks import Ink, Look, label_inks
 from deepeyes_tui.app.plots.label_legend import label_letters
 from deepeyes_tui.app.plots.numbers import printable, short
 from deepeyes_tui.app.plots.pictures import draw_frame_in, draw_image
-from deepeyes_tui.app.plots.tiles import TileLayout, draw_tiles, tile_layout
+from deepeyes_tui.app.plots.tiles import GAP, TICK, TileLayout, draw_tiles, tile_layout
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.app.selection import Marks
+from deepeyes_tui.link.excerpts import InputKind
+from deepeyes_tui.link.instances import OTHER_LABEL
 from deepeyes_tui.link.maps import Sample
 
 TOP = 50
@@ -32,6 +51,9 @@ WISH = 12
 """Pictures that are to be seen at once, the averaged one among them."""
 AVERAGED = 1
 """The first tile is the mean of all that are listed."""
+
+UNLABELLED = -1
+SEEN = {InputKind.TEXT: "tokens", InputKind.SIGNAL: "values", InputKind.TABLE: "columns by z-score"}
 
 Rows = NDArray[np.intp]
 
@@ -64,7 +86,9 @@ def _ranked(sample: Sample, chosen: Marks | None, filters: tuple[int, ...]) -> R
 
 
 def _distinct(sample: Sample, rows: Rows) -> Rows:
-    """Return which of some instances, in their order, show a picture for the first time: epochs bring them again."""
+    """Return which of some instances, in their order, show something for the first time: epochs bring it again."""
+    if kind_of(sample) and len(rows):
+        return distinct(sample, rows)
     if not (has_pictures(sample) and len(rows)):
         return np.arange(len(rows))
     pictures = sample.thumbnails[rows].reshape(len(rows), -1)
@@ -77,8 +101,10 @@ def has_pictures(sample: Sample) -> bool:
 
 
 def tiles_of(scene: Scene, width: int, height: int) -> TileLayout:
-    """Return how the pictures are laid out in a pane of this size."""
+    """Return how pictures, curves or lines are laid out in a pane of this size."""
     sample = scene.sample
+    if sample is not None and kind_of(sample):
+        return excerpt_layout(sample, len(shown_rows(scene)) + AVERAGED, width, height)
     if sample is None or not has_pictures(sample):
         return TileLayout(0, 1, 0, 0, 1)
     _, high, wide, _ = sample.thumbnails.shape
@@ -94,9 +120,9 @@ def page_of(scene: Scene, sample: Sample, rows: Rows, layout: TileLayout) -> tup
 
 
 def tile_row(scene: Scene, width: int, height: int, row: int, column: int) -> int | None:
-    """Return the row of the sample whose picture is in a cell of the pane, if there is one."""
+    """Return the row of the sample whose picture, curve or line is in a cell of the pane, if there is one."""
     sample, rows = scene.sample, shown_rows(scene)
-    if sample is None or not has_pictures(sample) or scene.desk.large or not len(rows):
+    if sample is None or not (has_pictures(sample) or kind_of(sample)) or scene.desk.large or not len(rows):
         return None
     layout = tiles_of(scene, width, height)
     first, last = page_of(scene, sample, rows, layout)
@@ -114,7 +140,9 @@ def draw_instances(scene: Scene, width: int, height: int) -> Canvas:
         return sentence(width, height, _nothing(scene, sample))
     if scene.desk.large:
         return _large(scene, sample, _row_at_cursor(scene, sample, rows), width, height)
-    if not has_pictures(sample):
+    if kind_of(sample) in LINES:
+        return _excerpts(scene, sample, rows, width, height)
+    if not has_pictures(sample) and not kind_of(sample):
         return _lines(scene, sample, rows, width, height)
     return _tiles(scene, sample, rows, width, height)
 
@@ -142,13 +170,12 @@ def _tiles(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) ->
     first, last = page_of(scene, sample, rows, layout)
     here = np.flatnonzero(rows == row_of(sample, scene.selection.point))
     page = rows[first:last]
-    mean = averaged(sample, rows)
-    images = [mean, *sample.thumbnails[page]]
+    images, words = _images(scene, sample, rows, page, layout)
     ink = label_inks(sample.labels[page], classes_of(scene, sample.labels)).tolist()
     flags = flags_of(sample, scene.selection.chosen)
     return draw_tiles(
         images,
-        [f"mean of {len(rows):,}", *(caption(scene, sample, int(row)) for row in page)],
+        [words, *(caption(scene, sample, int(row)) for row in page)],
         width,
         height,
         cursor=int(here[0]) - first + AVERAGED if len(here) else None,
@@ -160,11 +187,70 @@ def _tiles(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) ->
     )
 
 
+def _images(
+    scene: Scene, sample: Sample, rows: Rows, page: Rows, layout: TileLayout
+) -> tuple[list[NDArray[np.uint8] | Canvas], str]:
+    """Return pictures or curves, the mean of all first, and the words for beneath that."""
+    said = f"mean of {len(rows):,}"
+    if not kind_of(sample):
+        return [averaged(sample, rows), *sample.thumbnails[page]], said
+    scale = curve_scale(sample, rows)
+    low, high = (short(value, ascii=scene.ascii) for value in scale)
+    curves = (draw_curve(sample, int(row), *layout.picture, scale, scene.glyphs) for row in page)
+    return [draw_mean_curve(sample, rows, *layout.picture, scale, scene.glyphs), *curves], f"{said}, {low} to {high}"
+
+
+def label_of(names: Sequence[str], sample: Sample, label: int, ascii: bool) -> str:
+    """Return the name of an instance's label, the text of the token where labels are tokens."""
+    if label == OTHER_LABEL:
+        return "other"
+    if sample.excerpts.named_labels and label >= 0:
+        return spelling(sample, ascii).word(label).text
+    return label_name(names, label, ascii)
+
+
+def _excerpts(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) -> Canvas:
+    """Draw a line an instance: letter of its label, what it sees, and its caption; the mean of all first."""
+    canvas, layout = Canvas(width, height), tiles_of(scene, width, height)
+    first, last = page_of(scene, sample, rows, layout)
+    page, flags = rows[first:last].tolist(), flags_of(sample, scene.selection.chosen)
+    captions = [caption(scene, sample, row) for row in page]
+    said = printable(f"mean of {len(rows):,}", ascii=scene.ascii)
+    room = min(max(map(cell_len, (said, *captions)), default=0), width // 3)
+    wide = max(width - room - 2 * GAP - 4, 0)
+    lay(canvas, draw_mean_line(sample, rows, wide, scene.ascii), 0, GAP + 3)
+    canvas.text(0, width - GAP - cell_len(said), said, Ink.MUTED)
+    letters = label_letters(sample.labels)
+    inks = label_inks(sample.labels, classes_of(scene, sample.labels))
+    here = row_of(sample, scene.selection.point)
+    for line, (row, words) in enumerate(zip(page, captions, strict=True), AVERAGED):
+        canvas.text(line, GAP, TICK * bool(flags[row]), Ink.MARKED)
+        canvas.text(line, GAP + 1, chr(letters[row]), int(inks[row]), Look.BOLD)
+        lay(canvas, draw_line(sample, row, wide, scene.ascii), line, GAP + 3)
+        words = printable(words, room, scene.ascii)
+        canvas.text(line, width - GAP - cell_len(words), words, Ink.MUTED)
+        ground = Ink.CURSOR if row == here else Ink.SELECTED if flags[row] else Ink.DEFAULT
+        canvas.ground[line] = ground
+    return canvas
+
+
+def _large_excerpt(scene: Scene, sample: Sample, row: int, words: str, width: int, height: int) -> Canvas:
+    """Draw what one instance sees over the whole pane, below words on it."""
+    canvas = Canvas(width, height)
+    place = place_words(sample, row)
+    lines = wrapped(f"{place}, {words}" if place else words, max(width - 2 * GAP, 10))[: max(height // 2, 1)]
+    for number, line in enumerate(lines):
+        canvas.text(number, GAP, line, Ink.MUTED)
+    top = len(lines) + 1
+    canvas.paste(draw_large(sample, row, width - 2 * GAP, max(height - top, 0), scene.glyphs), top, GAP)
+    return canvas
+
+
 def caption(scene: Scene, sample: Sample, row: int) -> str:
     """Return label, activation of the filter in question and the rank by it, for beneath a picture."""
     names = scene.snapshot.labels if scene.snapshot else ()
     label = int(sample.labels[row])
-    name = "" if label < 0 else label_name(names, label, scene.ascii)
+    name = "" if label == UNLABELLED else label_of(names, sample, label, scene.ascii)
     filters = chosen_filters(scene, sample.filters)
     if len(filters) != 1:
         return f"{name} {short(float(sample.maximum[row]), ascii=True)}"
@@ -176,6 +262,8 @@ def _large(scene: Scene, sample: Sample, row: int, width: int, height: int) -> C
     """Draw one receptive field as large as it goes, and beside it where it lies in its input."""
     canvas = Canvas(width, height)
     words = instance_words(scene, sample, row, chosen_filters(scene, sample.filters))
+    if kind_of(sample):
+        return _large_excerpt(scene, sample, row, words, width, height)
     if not has_pictures(sample):
         return sentence(width, height, words)
     picture = draw_image(sample.thumbnails[row], width * 3 // 5, height, scene.glyphs, scene.colour)
@@ -235,10 +323,12 @@ def instances_columns(scene: Scene) -> Columns | None:
         ranks = [str(rank_of(sample, row, i)) for i in shown]
         numbers = [part for pair in zip(values, ranks, strict=True) for part in pair]
         box = " ".join(map(str, sample.boxes[row].tolist()))
-        label = label_name(names, int(sample.labels[row]), scene.ascii)
-        rows.append([str(sample.ids[row]), label, *numbers, str(sample.steps[row]), str(sample.inputs[row]), box])
+        label = label_of(names, sample, int(sample.labels[row]), scene.ascii)
+        seen = [place_words(sample, row), excerpt_text(sample, row, scene.ascii)] if kind_of(sample) else [box]
+        rows.append([str(sample.ids[row]), label, *numbers, str(sample.steps[row]), str(sample.inputs[row]), *seen])
     heads = [part for i in shown for part in (f"filter {i}", "rank")]
-    return ("instance", "label", *heads, "step", "input", "y x height width"), rows
+    seen = ["place", SEEN[kind_of(sample)]] if kind_of(sample) else ["y x height width"]
+    return ("instance", "label", *heads, "step", "input", *seen), rows
 
 
 def instances_text(scene: Scene) -> str:

@@ -88,7 +88,7 @@ def _sizes(h: int, w: int, width: int, height: int) -> list[tuple[int, int]]:
 
 
 def draw_tiles(
-    images: Sequence[ArrayLike],
+    images: Sequence[ArrayLike | Canvas],
     captions: Sequence[str],
     width: int,
     height: int,
@@ -100,7 +100,8 @@ def draw_tiles(
     glyphs: Glyphs = Glyphs.BRAILLE,
     colour: bool = True,
 ) -> Canvas:
-    """Draw pictures of one size (see `draw_image`), as many as fit, with the caption of each in its ink.
+    """Draw pictures of one size (see `draw_image`), as many as fit, with the caption of each in its ink. What is drawn
+    already is taken as it is, and needs a layout.
 
     The tile under the cursor stands between two bars, its caption on the cursor's ground; captions of marked ones stand
     on the selection's and carry an asterisk. Raises ValueError if there are fewer captions or inks than images.
@@ -110,11 +111,14 @@ def draw_tiles(
         raise ValueError(f"{len(images)} pictures need a caption, and an ink if any, each")
     if not images:
         return canvas
-    h, w = as_pixels(images[0]).shape[:2]
-    layout = layout or tile_layout(len(images), h, w, canvas.width, canvas.height)
+    if layout is None:
+        h, w = as_pixels(images[0]).shape[:2]  # type: ignore[arg-type]
+        layout = tile_layout(len(images), h, w, canvas.width, canvas.height)
     for number in range(min(layout.shown, len(images))):
         row, column = layout.place(number)
-        canvas.paste(draw_image(images[number], *layout.picture, glyphs, colour), row, column)
+        image = images[number]
+        drawn = image if isinstance(image, Canvas) else draw_image(image, *layout.picture, glyphs, colour)
+        canvas.paste(drawn, row, column)
         ink = Ink.MUTED if inks is None else inks[number]
         at = row + layout.tile_height - CAPTION, column
         _caption(canvas, at, layout, captions[number], ink, number == cursor, number in marked, glyphs)
