@@ -23,7 +23,7 @@ from deepeyes_tui.history.opening import open_history, salvaged
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.journal import JOURNAL, read_journal
 from deepeyes_tui.link.layout import SERIES_POINTS, SERIES_SLOTS
-from deepeyes_tui.link.snapshot import Float, Int, LayerInfo, Series, Snapshot, Status
+from deepeyes_tui.link.snapshot import Flag, Float, Int, LayerInfo, Series, Snapshot, Status
 from deepeyes_tui.link.status import decode_status
 
 DAMAGED = "the history is damaged: what could be read of it is shown"
@@ -171,9 +171,12 @@ class History:
         self._version = version
         self._whole.clear()
         states = self._rows("number, step, at, generation, description, status", "state", "number")
-        self._states: list[tuple[Any, ...]] = [row for row in states if isinstance(row[1], int)]
-        self._state_steps = [row[1] for row in self._states]
-        self._steps = np.unique(np.array(self._state_steps, np.int64))
+        states = [row for row in states if isinstance(row[1], int)]
+        steps = np.array([row[1] for row in states], np.int64)
+        standing = _standing(steps)
+        self._states: list[tuple[Any, ...]] = [states[place] for place in np.flatnonzero(standing)]
+        self._state_steps: list[int] = steps[standing].tolist()
+        self._steps = np.unique(steps[standing])
         self._steps.flags.writeable = False
         self._curves = {str(name): int(number) for number, name in self._rows("id, name", "curve", "id")}
 
@@ -238,7 +241,8 @@ class History:
         usable = [data for data in fresh if isinstance(data, bytes) and len(data) % FRESH.itemsize == 0]
         new = np.frombuffer(b"".join(usable), FRESH)
         new = new[new["curve"] == curve]
-        return joined([*pieces, single(new["step"], new["value"])])
+        buckets = joined([*pieces, single(new["step"], new["value"])])
+        return np.asarray(buckets[_standing(buckets["step"])])
 
     def _piece(self, curve: int, level: int, number: int, data: bytes) -> Buckets:
         """Return one piece; what was read before is not unpacked again."""
@@ -271,6 +275,11 @@ class History:
             acts = (Event(entry.step, entry.at, EventKind.ACT, entry.sentence) for entry in entries)
             self._journal = stamp, tuple(acts)
         return self._journal[1]
+
+
+def _standing(steps: Int) -> Flag:
+    """Return which of the steps `(N,)` are not taken back by a later one: steps of a run may be counted anew."""
+    return np.asarray(steps <= np.minimum.accumulate(steps[::-1])[::-1])
 
 
 def _between(buckets: Buckets, first: int | None, last: int | None) -> Buckets:
