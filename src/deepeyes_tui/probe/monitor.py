@@ -21,6 +21,7 @@ from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.runs import Run, adopted_run, claim_run
 from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border
+from deepeyes_tui.probe.inputs import reading_of
 from deepeyes_tui.probe.probe import Found, Probe, ProbeSettings
 
 _adopted: set[str] = set()
@@ -186,6 +187,10 @@ def watch(
     control: str = "on",
     seed: int = 0,
     enabled: bool = True,
+    inputs: str | Sequence[str] | None = None,
+    tokenizer: Any = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
 ) -> Monitor:
     """Watch a model while it trains, and return the monitor to tell of each step.
 
@@ -199,10 +204,14 @@ def watch(
     layers: globs over module paths, default all convolutions and linear layers. budget: the monitor's cost as a share
     of step time, in (0, 1]. control: "on", or "off" to refuse all commands but those that steer
     the monitor alone (focus, status). seed: of the monitor's own random draws. enabled: False makes it do nothing.
+    inputs: what the network's inputs are, "picture", "text", "signal" or "table", or the names of a table's columns;
+    told by shape and type where it is not given. tokenizer: gives tokens their texts: whatever has
+    `convert_ids_to_tokens` or `decode`, a list, a dict or a function. mean, std: by which pictures were normalised.
 
     Bad arguments raise TypeError or ValueError here, at the start; nothing raises afterwards.
     """
     _check(model, budget, control, log_freq)
+    reading = reading_of(inputs, tokenizer, mean, std)
     run, border = _end_guessing(), Border()
     if not enabled:
         if run is not None:
@@ -216,6 +225,9 @@ def watch(
         seed=seed,
         control=control == "on",
         loader=loader,
+        mean=reading.mean,
+        std=reading.std,
+        reading=reading,
     )
     monitor = Monitor(_start(model, optimizer, name, border, settings, run), border)
     if criterion is not None:
