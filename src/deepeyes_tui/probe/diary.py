@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepeyes_tui.link.journal import Entry, append
+from deepeyes_tui.probe.border import say
 from deepeyes_tui.surgery.plan import Plan
 
 
@@ -50,6 +51,10 @@ class Diary:
                 os.truncate(self._path, end)
             raise
         self._next += 1
+
+    def say(self, sentence: str) -> None:
+        """Say what was done in the training's own log."""
+        say(sentence)
 
     def _append(self, deed: Deed) -> None:
         entry = Entry(

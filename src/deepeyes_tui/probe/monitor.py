@@ -23,6 +23,7 @@ from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.inputs import reading_of
 from deepeyes_tui.probe.probe import Found, Probe, ProbeSettings
+from deepeyes_tui.probe.ranks.place import find_place
 
 _adopted: set[str] = set()
 _guessing: list[Callable[[], Run | None]] = []
@@ -262,6 +263,12 @@ def _start(
     run: Run | None,
 ) -> Probe | None:
     try:
+        if (place := find_place()).size > 1:
+            from deepeyes_tui.probe.ranks.followers import no_run
+            from deepeyes_tui.probe.ranks.probe import RankProbe
+
+            run = run or _own_run(name) if place.leads else no_run()
+            return RankProbe(model, optimizer, run, border, settings, place)
         run = run or _own_run(name)
         return Probe(model, optimizer, run, border, settings)
     except (RunError, OSError) as error:

@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader
 
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.preview import Settings
-from deepeyes_tui.probe.border import say
 from deepeyes_tui.probe.diary import Deed, Diary
 from deepeyes_tui.probe.operations import filter_numbers
 from deepeyes_tui.probe.steering import Answer, Handler
@@ -46,7 +45,7 @@ class Retuner:
         before, after = format_values(change.before), format_values(change.after)
         sentence = f"{change.name} {before} -> {after}"
         trouble = self._enter(Deed(command.action, step, command.sender, sentence, before=before, after=after))
-        return _said("; ".join([f"{sentence} at step {step}", *change.notes, *trouble]))
+        return self._said("; ".join([f"{sentence} at step {step}", *change.notes, *trouble]))
 
     def _settings(self, command: Command, step: int) -> Answer:
         found = Settings(
@@ -79,7 +78,7 @@ class Retuner:
     def _entered(self, command: Command, step: int, sentence: str, done: Frozen) -> Answer:
         renew_wrappers(self._surgeon.model)
         trouble = self._enter(Deed(command.action, step, command.sender, sentence, layer=done.layer))
-        return _said("; ".join([f"{sentence} at step {step}", *done.notes, *trouble]))
+        return self._said("; ".join([f"{sentence} at step {step}", *done.notes, *trouble]))
 
     def _optimizer(self) -> Optimizer | None:
         found = self._surgeon.optimizers()
@@ -96,7 +95,6 @@ class Retuner:
     def _loaders(self) -> Sequence[DataLoader[Any]]:
         return find_loaders() if self._loader is None else [self._loader]
 
-
-def _said(sentence: str) -> Answer:
-    say(sentence)
-    return Answer(sentence)
+    def _said(self, sentence: str) -> Answer:
+        self._diary.say(sentence)
+        return Answer(sentence)

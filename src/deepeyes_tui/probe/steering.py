@@ -142,10 +142,10 @@ class Steering:
         how = "interrupted as by Ctrl-C" if interrupt else "the loop ends after this step"
         self.server.answer(request, Outcome(request.command.id, True, f"stopping at step {step}: {how}", step))
         if interrupt:
-            _interrupt()
+            interrupt()
 
 
-def _interrupt() -> None:
+def interrupt() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.raise_signal(signal.SIGINT)
     else:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from torch import nn
 from torch.optim import Optimizer
 
 from deepeyes_tui.link.messages import JSON, SURGERY, Action, Command
-from deepeyes_tui.probe.border import say
+from deepeyes_tui.probe.consent import Consent
 from deepeyes_tui.probe.diary import Deed, Diary
 from deepeyes_tui.probe.layers import find_layers, unwrap
-from deepeyes_tui.probe.operations import Operation, operation
+from deepeyes_tui.probe.operations import MakePlan, Operation, operation
 from deepeyes_tui.probe.previewing import preview, sizes
 from deepeyes_tui.probe.renumbering import Renumbering, inverse, renumbering, then
 from deepeyes_tui.probe.steering import Answer, Handler
@@ -63,7 +64,7 @@ class Act:
 
 class Surgeon:
     """`sample` is a batch of the training, None before there was one; `loss` that of the step, while commands are
-    carried out.
+    carried out; `consent` that of the other processes of the training.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Surgeon:
     ) -> None:
         self.sample: Sample | None = None
         self.loss: object = None
+        self.consent = Consent()
         self._whole: Sample | None = None
         self.model, self._known = model, [] if optimizer is None else [optimizer]
         self._folder, self._diary, self._reshaped = folder, diary, reshaped
@@ -137,6 +139,7 @@ class Surgeon:
         )
         check_graph(self.loss)
         kept = self._kept()
+        self.consent.propose(command, rehearsed.plans)
         self._checkpoint(step)
         with self._entered(deed) as number:
             applied, follow_back = self._apply(wanted, rehearsed.plans)
@@ -144,7 +147,7 @@ class Surgeon:
         self._tell(rehearsed.change, self._rebuilt(applied))
         notes = [*(note for one in applied for note in (*one.notes, *one.plan.warnings)), *kept]
         saved = f"{before} -> {after} parameters"
-        return _said("; ".join([f"{wanted.title} at step {step}: {saved}", *dict.fromkeys(notes)]))
+        return self._said("; ".join([f"{wanted.title} at step {step}: {saved}", *dict.fromkeys(notes)]))
 
     def _undo(self, command: Command, step: int) -> Answer:
         if not self._acts:
@@ -163,18 +166,23 @@ class Surgeon:
             undoes=act.number,
         )
         check_graph(self.loss)
+        self.consent.propose(command, ())
         self._checkpoint(step)
         with self._entered(deed):
-            _take_back(act.applied, act.follow_back)
+            _take_back(act.applied, act.follow_back, lambda: self.consent.commit(self.model, act.deed.plans))
         self._acts.pop()
         self._tell(act.back, self._rebuilt(act.applied))
-        return _said(f"undone at step {step}: {title}")
+        return self._said(f"undone at step {step}: {title}")
 
     def _save(self, command: Command, step: int) -> Answer:
         path = self._checkpoint(step, SAVED, None)
         with self._entered(Deed(command.action, step, command.sender, f"save {path.name}")):
             pass
         return Answer(f"saved at step {step}: {path}", {"path": str(path)})
+
+    def _said(self, sentence: str) -> Answer:
+        self._diary.say(sentence)
+        return Answer(sentence)
 
     @contextmanager
     def _entered(self, deed: Deed) -> Iterator[int]:
@@ -187,6 +195,8 @@ class Surgeon:
 
     def _wanted(self, action: JSON, command: Command) -> Operation:
         wanted = operation(action, command.arguments)
+        if (plans := self.consent.given) is not None:
+            wanted = replace(wanted, makers=tuple(_made(plan) for plan in plans))
         self.check_structure(wanted.structure)
         return wanted
 
@@ -218,7 +228,8 @@ class Surgeon:
         follow_back: list[FollowBack] = []
         try:
             for plan in plans:
-                one = apply(plan, self.model, optimizers, copies=copies, inexact=wanted.inexact)
+                commit = partial(self.consent.commit, self.model, plans) if plan is plans[-1] else None
+                one = apply(plan, self.model, optimizers, copies=copies, inexact=wanted.inexact, commit=commit)
                 done.append(one)
                 follow_back.append(freezes.after(plan))
         except BaseException:
@@ -246,6 +257,8 @@ class Surgeon:
         return self.sample
 
     def _checkpoint(self, step: int, folder: str = CHECKPOINTS, keep: int | None = KEPT) -> Path:
+        if not self.consent.leads:
+            return self._folder
         try:
             return write_checkpoint(self._folder / folder, self.model, self.optimizers(), step, keep=keep)
         except OSError as error:
@@ -261,13 +274,17 @@ def _check_exact(wanted: Operation, rehearsed: Rehearsed) -> None:
         raise ValueError(f"not done without being asked for as inexact: {share}{why}")
 
 
-def _take_back(applied: Sequence[Applied], follow_back: Sequence[FollowBack]) -> None:
+def _made(plan: Plan) -> MakePlan:
+    """Return what makes a plan that was made on another rank; it is checked on this one's own batch."""
+    return lambda model, sample, change: replace(plan, sample=sample)
+
+
+def _take_back(
+    applied: Sequence[Applied], follow_back: Sequence[FollowBack], commit: Callable[[], None] | None = None
+) -> None:
+    """Undo the last first; `commit` is called when that one is undone, and keeps all as it is by raising."""
     for one in reversed(applied):
-        one.undo()
+        one.undo(commit)
+        commit = None
     for follow in reversed(follow_back):
         follow()
-
-
-def _said(sentence: str) -> Answer:
-    say(sentence)
-    return Answer(sentence)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -40,12 +41,15 @@ def check_can_cut(model: nn.Module, optimizer: Optimizer | Sequence[Optimizer] |
     if not isinstance(model, nn.Module):
         raise SurgeryError(f"surgery needs a torch module, not {type(model).__name__}")
     check_one_process()
+    _check_wrappers(model)
     inner = unwrapped(model)
     for path, module in inner.named_modules():
         _check_module(path, module)
     for name, tensor in _tensors(inner):
         _check_tensor(name, tensor)
     for one in optimizers(optimizer):
+        if any(kind.__name__ == "ZeroRedundancyOptimizer" for kind in type(one).__mro__):
+            raise SurgeryError("ZeroRedundancyOptimizer keeps the state of each parameter in one process alone")
         check_optimizer(one)
 
 
@@ -99,11 +103,35 @@ def optimizers(optimizer: Optimizer | Sequence[Optimizer] | None) -> tuple[Optim
     return tuple({id(one): one for one in many}.values())
 
 
+@contextmanager
+def ranks_together() -> Iterator[None]:
+    """Say that all processes of the training are between the same two steps, and that each is about to do the same."""
+    before, _together[0] = _together[0], True
+    try:
+        yield
+    finally:
+        _together[0] = before
+
+
+_together = [False]
+
+
 def check_one_process() -> None:
-    """Raise SurgeryError where the training is spread over processes."""
+    """Raise SurgeryError where the training is spread over processes, of which only this one is to change."""
+    if _together[0]:
+        return
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
         count = distributed.get_world_size()
         raise SurgeryError(f"the training runs in {count} processes: a change in one leaves the others behind")
+
+
+def _check_wrappers(model: nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.parallel.DistributedDataParallel):
+            if getattr(module, "mixed_precision", None) is not None:
+                raise SurgeryError("DistributedDataParallel keeps copies of the parameters in mixed precision")
+            if getattr(module, "_delay_all_reduce_params", None):
+                raise SurgeryError("DistributedDataParallel gathers some gradients later than others")
 
 
 def _check_module(path: str, module: nn.Module) -> None:

@@ -48,26 +48,25 @@ def _inside(model: nn.Module) -> nn.Module | None:
 
 
 def _rebuild(model: DistributedDataParallel) -> None:
-    """Let the wrapper look at its parameters anew: its buckets are as long as the tensors were."""
-    hooks = {name: getattr(model, name) for name in _HOOKS}
-    training = model.training
-    options = {
-        "device_ids": model.device_ids,
-        "output_device": model.output_device,
-        "dim": model.dim,
-        "broadcast_buffers": model.broadcast_buffers,
-        "process_group": model.process_group,
-        "bucket_cap_mb": model.bucket_bytes_cap / 2**20,
-        "find_unused_parameters": model.find_unused_parameters,
-        "gradient_as_bucket_view": model.gradient_as_bucket_view,
-        "static_graph": model.static_graph,
-    }
+    """Give the wrapper a new reducer: its buckets are as long as the tensors were.
+
+    As torch does where it loads such a wrapper from a file; nothing is said to other processes, each of which has to do
+    the same at the same step.
+    """
+    hooks = list(getattr(model, "_comm_hooks", ()))
     with contextlib.suppress(AttributeError):
         del model.reducer, model.logger
-    DistributedDataParallel.__init__(model, model.module, **options)
-    model.training = training
-    for name, kept in hooks.items():
-        setattr(model, name, kept)
-
-
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    model._module_parameters = [
+        one for name, one in model.module.named_parameters() if name not in model.parameters_to_ignore
+    ]
+    parameters, sparse = model._build_params_for_reducer()
+    names = model._build_debug_param_to_name_mapping(parameters)
+    model._ddp_init_helper(parameters, sparse, names, model.static_graph)
+    if model.static_graph:
+        model.reducer._set_static_graph()
+        model.logger._set_static_graph()
+    if getattr(model, "mixed_precision", None) is not None:
+        model.reducer._set_mixed_precision_param_dtype(model.mixed_precision.param_dtype)
+    model._has_rebuilt_buckets, model._comm_hooks = False, []
+    for hook, state in hooks:
+        model.register_comm_hook(state, hook)

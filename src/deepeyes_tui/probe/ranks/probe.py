@@ -1,0 +1,222 @@
+"""The monitor's work on one rank of a training that is spread over processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import count
+from time import perf_counter
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from deepeyes_tui.link.runs import Run
+from deepeyes_tui.link.snapshot import RunState, Status
+from deepeyes_tui.probe.border import Border
+from deepeyes_tui.probe.budget import HEADROOM, MOST_OBSERVATIONS_PER_SECOND
+from deepeyes_tui.probe.gathering import Gatherer
+from deepeyes_tui.probe.instances import Sampler
+from deepeyes_tui.probe.outlets import Outlets
+from deepeyes_tui.probe.probe import Probe, ProbeSettings
+from deepeyes_tui.probe.ranks.followers import SilentGatherer, silent_outlets
+from deepeyes_tui.probe.ranks.following import FollowerSteering
+from deepeyes_tui.probe.ranks.herald import MEET, START
+from deepeyes_tui.probe.ranks.leading import LeaderSteering
+from deepeyes_tui.probe.ranks.link import Link
+from deepeyes_tui.probe.ranks.merging import Merged, steps_between
+from deepeyes_tui.probe.ranks.observer import RankObserver
+from deepeyes_tui.probe.ranks.place import Place
+from deepeyes_tui.probe.ranks.team import Team
+from deepeyes_tui.probe.steering import Steering
+
+FRESH = 0.1
+"""Weight of the newest step in the mean time of one."""
+_sessions = count()
+
+
+class RankProbe(Probe):
+    """Watches the part of one rank. Rank 0 shows what all have seen together; the others write nothing anywhere."""
+
+    _observer: RankObserver
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | None,
+        run: Run,
+        border: Border,
+        settings: ProbeSettings,
+        place: Place,
+    ) -> None:
+        self._place = place
+        self._team: Team | None = None
+        self._step_seconds = self._merge_seconds = 0.0
+        super().__init__(model, optimizer, run, border, settings)
+        self._team = team = Team(place, next(_sessions), _digest(self._root), self._wanted_every)
+        self._ranked.link = Link(lambda: team.hindrance, team.call, team.meeting, self._settle, self._keep)
+
+    def step(self, loss: Any, targets: Any, accuracy: Any, epoch: float | None, scalars: Mapping[str, Any]) -> None:
+        """As `Probe.step`."""
+        seconds = perf_counter() - self._last
+        self._step_seconds += (seconds - self._step_seconds) * (FRESH if self._step_seconds else 1.0)
+        super().step(loss, targets, accuracy, epoch, scalars)
+
+    def close(self, state: RunState, *, superseded: bool = False) -> None:
+        """As `Probe.close`; the others are told."""
+        super().close(state, superseded=superseded)
+        if self._team is not None:
+            self._team.close()
+
+    def give_up(self) -> None:
+        """As `Probe.give_up`; the others are told."""
+        super().give_up()
+        if self._team is not None:
+            self._team.part(f"the monitor of rank {self._place.rank} is off")
+            self._team.close(timeout=0.0)
+
+    def reset_maximum(self, layer: str | None) -> None:
+        """Forget the maxima of a layer, or of all. Raises ValueError for a layer that is not there."""
+        number = self._number(layer)
+        if self._team is not None and self._team.merging is not None:
+            self._team.merging.forget_peak(number)
+        super().reset_maximum(layer)
+
+    def _open_outlets(self) -> Outlets:
+        return super()._open_outlets() if self._place.leads else silent_outlets()
+
+    def _new_gatherer(self) -> Gatherer:
+        return super()._new_gatherer() if self._place.leads else SilentGatherer(self._layers, self._settings.seed)
+
+    def _new_observer(self) -> RankObserver:
+        sampler = Sampler(self._settings.seed + self._place.rank)
+        observer = RankObserver(self._root, self._layers, self._border, sampler, self._gatherer)
+        observer.joint = self._joint
+        return observer
+
+    def _new_steering(self) -> Steering:
+        kind = LeaderSteering if self._place.leads else FollowerSteering
+        return kind(self._server, self.run.name, self._border, self._steered)
+
+    def _take(self, model: nn.Module, optimizer: Optimizer | None) -> None:
+        super()._take(model, optimizer)
+        self._surgeon.consent = self._ranked.consent
+        self._lay_out()
+
+    @property
+    def _ranked(self) -> LeaderSteering | FollowerSteering:
+        assert isinstance(self.steering, LeaderSteering | FollowerSteering)
+        return self.steering
+
+    def _settle(self) -> None:
+        """Wait for what is on its way, so that all ranks know the same."""
+        self._take_in(wait=True)
+        if self._team is not None:
+            self._team.settled()
+
+    def _keep(self, step: int) -> None:
+        """Do what was agreed on for the end of this step."""
+        if self._team is None:
+            return
+        for call in self._team.reach(step):
+            if call.kind == MEET:
+                self._ranked.meet(call.number, step)
+            elif call.kind == START:
+                self._pending.clear()
+                self._team.begin(step, [layer.filters for layer in self._layers])
+        if self._observer.joint != self._joint:
+            self._turn(self._joint)
+        self._observer.observing = self._observes_next()
+        self._observer.keeps_output = self._judges_next()
+
+    def _turn(self, joint: bool) -> None:
+        """Count activations for all ranks together from now on, or for this one alone again."""
+        self._observer.joint = joint
+        self._observer.know_peaks(self._table.largest())
+
+    def _start_anew(self) -> None:
+        self._take_in(wait=True)
+        super()._start_anew()
+        self._lay_out()
+
+    def _reshape(self, *change: Any) -> None:
+        super()._reshape(*change)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        if self._team is not None:
+            self._team.lay_out([layer.filters for layer in self._layers], self._table.largest())
+
+    def _tap(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        super()._tap(args, kwargs)
+        self._observer.observing = self._observes_next()
+
+    @property
+    def _joint(self) -> bool:
+        return self._team is not None and self._team.merging is not None and not self._team.apart
+
+    def _observes_next(self) -> bool:
+        if self._team is None:
+            return False
+        if self._team.alone:
+            return super()._observes_next()
+        return self._team.observes(self.step_number + 1)
+
+    def _judges_next(self) -> bool:
+        return super()._judges_next() if self._team is None or self._team.alone else self._observes_next()
+
+    def _put(self, curve: str, value: Any) -> None:
+        if self._joint and self._team is not None and self._team.merging is not None:
+            self._team.merging.put_value(curve, self.step_number, value)
+        else:
+            super()._put(curve, value)
+
+    def _send_observation(self, targets: Any) -> None:
+        if not self._joint or self._team is None or self._team.merging is None:
+            super()._send_observation(targets)
+            return
+        self._observed_steps += 1
+        self._looked_at = self.step_number
+        self._team.merging.put(self._observer.collect_seen(self.step_number, targets))
+
+    def _take_in(self, *, wait: bool = False) -> None:
+        super()._take_in(wait=wait)
+        if self._team is None or self._team.merging is None:
+            return
+        started = perf_counter()
+        merging = self._team.merging
+        done = merging.finish() if wait else merging.take()
+        for merged in done:
+            self._absorb(merged)
+        if done:
+            self._merge_seconds = (perf_counter() - started) / len(done)
+
+    def _absorb(self, merged: Merged) -> None:
+        self._table.update(merged.observation)
+        self._rings.write(merged.shipment)
+        for value in merged.values:
+            self._scalars.put(value.curve, value.step, value.value)
+        if self._team is not None:
+            self._team.adapt(merged.every)
+
+    def _wanted_every(self) -> int:
+        """Return how many steps from one observation to the next keep this rank within its budget."""
+        cost = self._budget.expected + self._merge_seconds
+        seconds = max(1 / MOST_OBSERVATIONS_PER_SECOND, cost / (HEADROOM * self._settings.budget))
+        return steps_between(seconds, self._step_seconds, self._settings.every)
+
+    def _status(self) -> Status:
+        self._notices.pop("ranks", None)
+        if self._team is not None and self._team.notice:
+            self._notices["ranks"] = self._team.notice
+        return replace(super()._status(), ranks=self._place.size)
+
+    def _publish(self) -> None:
+        if self._place.leads:
+            super()._publish()
+
+
+def _digest(model: nn.Module) -> str:
+    shapes = "".join(f"{name}{tuple(parameter.shape)}" for name, parameter in model.named_parameters())
+    return hashlib.sha256(f"{type(model).__name__}{shapes}".encode()).hexdigest()
