@@ -57,15 +57,16 @@ def batch_size(tree: Any, axis: int = 0) -> int:
     return first.shape[axis] if first is not None and first.dim() > axis else 0
 
 
-def few(tree: Any, axis: int = 0, most: int = SAMPLES) -> Any:
+def few(tree: Any, axis: int = 0, most: int = SAMPLES, *, alone: bool = False) -> Any:
     """Return the inputs with their first samples along an axis alone, as float32 on the CPU.
 
-    What has not as many of them as the first tensor, such as a mask, stays whole.
+    What has not as many of them as the first tensor, such as a mask, stays whole; so does all but the first tensor if
+    that is `alone`.
     """
-    batch = batch_size(tree, axis)
+    batch, leading = batch_size(tree, axis), first_tensor(tree)
 
     def first(tensor: Tensor) -> Tensor:
-        fits = tensor.dim() > axis and tensor.shape[axis] == batch
+        fits = tensor is leading or (not alone and tensor.dim() > axis and tensor.shape[axis] == batch)
         taken = tensor.detach().narrow(axis, 0, min(most, batch)) if fits else tensor.detach()
         return taken.to("cpu", torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -104,14 +106,13 @@ def _run(
     model: nn.Module, own: Mapping[str, Layer], modules: Mapping[str, nn.Module], given: Any, axis: int
 ) -> tuple[Any, Traced]:
     """Trace a pass over the first samples along an axis; over all of them where the model refuses so few."""
-    inputs = few(given, axis)
-    try:
-        return inputs, trace(own, modules, lambda: model(*inputs[0], **inputs[1]))
-    except Exception:  # masks and states may belong to the whole batch
-        whole = few(given, axis, sys.maxsize)
-        if sum(t.numel() for t in _tensors(whole)) > LARGEST_BATCH:
-            raise
-        return whole, trace(own, modules, lambda: model(*whole[0], **whole[1]))
+    for alone in (False, True):
+        inputs = few(given, axis, alone=alone)
+        with suppress(Exception):  # masks may be as long as the batch, and states belong to the whole of it
+            return inputs, trace(own, modules, partial(model, *inputs[0], **inputs[1]))
+    if sum(t.numel() for t in _tensors(given)) <= LARGEST_BATCH:
+        inputs = few(given, axis, sys.maxsize)
+    return inputs, trace(own, modules, partial(model, *inputs[0], **inputs[1]))
 
 
 def _has_time_first(inputs: Any, traced: Traced) -> bool:

@@ -98,12 +98,12 @@ def as_nonlinearity(module: nn.Module) -> Nonlinearity | None:
     values = torch.linspace(-4, 4, 64)
     try:
         result = module.forward(values.clone())
-        turned = module.forward(values.flip(0).reshape(8, 8)).reshape(64).flip(0)
+        some = module.forward(values[:16].reshape(4, 4)).reshape(16)
     except Exception:  # a module of the user's, which may refuse other numbers in any way it likes
         return None
-    if not isinstance(result, Tensor) or result.shape != values.shape or not torch.allclose(result, turned, atol=1e-6):
+    if not isinstance(result, Tensor) or result.shape != values.shape or torch.equal(result, values):
         return None
-    if torch.equal(result, values):
+    if not torch.allclose(result[:16], some, atol=1e-6):
         return None
     signed = bool(-result.min() > SIGNED_BELOW * result.max())
     return Nonlinearity(type(module).__name__, module.forward, signed)

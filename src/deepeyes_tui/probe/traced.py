@@ -47,9 +47,10 @@ def with_axes(layer: Layer, traced: Traced) -> Layer:
     return replace(layer, time_first=shape[:2] in traced.time_first)
 
 
-def distinct_points(layers: Iterable[Layer], traced: Traced) -> dict[str, OutputPoint]:
+def distinct_points(layers: Sequence[Layer], traced: Traced) -> dict[str, OutputPoint]:
     """Return the output points; a layer is taken at its own output where the module behind it is another's too."""
     points = traced.points
+    ordinary = {layer.path: layer.name for layer in layers if not layer.derived}
     claimed = Counter((point.module, point.at_input) for point in points.values())
     distinct = {}
     for layer in layers:
@@ -60,7 +61,7 @@ def distinct_points(layers: Iterable[Layer], traced: Traced) -> dict[str, Output
             point = OutputPoint(layer.path, grid=point.grid, words=layer.words)
         if layer.time_first and len(traced.shapes.get(layer.name, ())) == 3:
             point = replace(point, grid=traced.shapes[layer.name][:1])
-        distinct[layer.name] = replace(point, calls=traced.calls[layer.name])
+        distinct[layer.name] = replace(point, calls=traced.calls[ordinary[layer.path]])
     return distinct
 
 

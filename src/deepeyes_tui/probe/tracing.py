@@ -237,15 +237,10 @@ class Trace(TorchFunctionMode):
     def _derive(self, layer: Layer, point: OutputPoint) -> None:
         self.found.points[layer.name] = point
         self.found.derived.append(layer)
-        self.found.calls[layer.name] += 1
 
     def _again(self, path: str, unit: str) -> bool:
-        """Return whether such a layer was derived at this module before, and count its call."""
-        derived = (layer.name for layer in self.found.derived if layer.unit == unit)
-        name = next((name for name in derived if self.found.points[name].module == path), None)
-        if name is not None:
-            self.found.calls[name] += 1
-        return name is not None
+        """Return whether such a layer was derived at this module before."""
+        return any(layer.unit == unit and self.found.points[layer.name].module == path for layer in self.found.derived)
 
     def _free_name(self, wanted: str, otherwise: str) -> str:
         taken = wanted in self._by_name or wanted in self.found.points or not wanted
