@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deepeyes_tui.link.folders import is_own
+from deepeyes_tui.link.words import WORDS
 
 INSTANCES = "instances"
 KEPT_RUNS = 3
@@ -15,14 +16,14 @@ KEPT_RUNS = 3
 
 
 def keep_instances(live: Path, folder: Path) -> None:
-    """Copy the rings of a live folder to a lasting one, all or none; what finds no room is lost."""
+    """Copy the rings of a live folder, and the texts of tokens, to a lasting one, all or none; what finds no room is lost."""
     source = live / INSTANCES
     if not is_own(source) or not is_own(folder):
         return
     temporary = folder / f".{INSTANCES}.{os.getpid()}"
     try:
         temporary.mkdir(mode=0o700)
-        for ring in source.glob("*.ring"):
+        for ring in (*source.glob("*.ring"), source / WORDS):
             if ring.is_file() and not ring.is_symlink():
                 shutil.copyfile(ring, temporary / ring.name, follow_symlinks=False)
                 (temporary / ring.name).chmod(0o600)
