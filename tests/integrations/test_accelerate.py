@@ -1,11 +1,9 @@
 """A loop of accelerate with gradients gathered over batches."""
 
-import pytest
+import accelerate
 import torch
 from torch import nn
 from torch.nn import functional
-
-accelerate = pytest.importorskip("accelerate")
 
 from deepeyes_tui.integrations.accelerate import plain_optimizer, watch
 

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-transformers = pytest.importorskip("transformers")
+import transformers
 
 from deepeyes_tui.integrations.transformers import WatchCallback
 from deepeyes_tui.link.snapshot import RunState

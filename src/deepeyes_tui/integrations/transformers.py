@@ -39,9 +39,7 @@ class WatchCallback(TrainerCallback):
         self._monitor = watch(model, optimizer=_plain(optimizer), **options)
         self._tap = LossTap(model)
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Tell of a step: one of the optimizer, however many batches it took."""
         if self._monitor is None or self._tap is None:
             return

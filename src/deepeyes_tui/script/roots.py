@@ -146,11 +146,15 @@ class RootFinder:
             before = root.module
             if before is not None and unwrap(before) is inner:
                 return root
-        name = name_of((module, inner), [root.name for root in self.roots])
+        name = self._path(inner) or name_of((module, inner), [root.name for root in self.roots])
         size = sum(p.numel() for p in own)
         root = Root(name, weakref.ref(module), frozenset(map(id, own)), size)
         self._take_in(root, inner)
         return root
+
+    def _path(self, module: nn.Module) -> str:
+        parts = self._within.named_modules() if self._within is not None else ()
+        return next((path for path, part in parts if part is module), "")
 
     def _take_in(self, root: Root, inner: nn.Module) -> None:
         """Add a model; those that are parts of it are none of their own."""
