@@ -16,7 +16,7 @@ from deepeyes_tui.script.roots import Root, RootFinder
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
 except ImportError:  # the same library under its older name
-    from pytorch_lightning import Callback, LightningModule, Trainer
+    from pytorch_lightning import Callback, LightningModule, Trainer  # type: ignore[assignment]
 
 
 class WatchCallback(Callback):
