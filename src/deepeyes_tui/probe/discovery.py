@@ -25,6 +25,7 @@ from deepeyes_tui.probe.instances import positions_per_input
 from deepeyes_tui.probe.layers import Layer
 from deepeyes_tui.probe.looking import Fields, find_fields
 from deepeyes_tui.probe.points import OutputPoint as OutputPoint
+from deepeyes_tui.probe.receptive_fields import TooSlowError
 from deepeyes_tui.probe.traced import Traced, distinct_points, placed, said_of, with_axes
 from deepeyes_tui.probe.tracing import trace
 from deepeyes_tui.surgery.running.random_state import untouched
@@ -74,6 +75,8 @@ def discover(
 
 
 def _unknown(error: Exception) -> str:
+    if isinstance(error, TooSlowError):
+        return f"receptive fields unknown: {error}"
     reason = f"{type(error).__name__}: {error}".partition("\n")[0][:120]
     return f"receptive fields unknown: a copy of the model did not run ({reason})"
 
@@ -98,6 +101,7 @@ def _ask(
         notices.append(notice)
     except Exception as error:  # the user's model may refuse NaN, floats or other batches in any way it likes
         notices.append(_unknown(error))
+        points = {layer.name: _by_kernel(layer, points[layer.name], args) for layer in found if layer.name in points}
     points = {layer.name: _with_tokens(layer, points[layer.name]) for layer in found if layer.name in points}
     return Discovery(points, "; ".join(notice for notice in notices if notice), found)
 
@@ -145,9 +149,13 @@ def _with_tokens(layer: Layer, point: OutputPoint) -> OutputPoint:
 
 
 def _unasked(layer: Layer, args: tuple[Any, ...]) -> OutputPoint:
+    return _by_kernel(layer, OutputPoint(layer.path, words=layer.words), args)
+
+
+def _by_kernel(layer: Layer, point: OutputPoint, args: tuple[Any, ...]) -> OutputPoint:
     """Sample by the layer's kernel alone: too many positions rather than too few."""
     first = first_with_places(args, {})
     if not layer.kernel or first is None or first.dim() != len(layer.kernel) + 2:
-        return OutputPoint(layer.path, words=layer.words)
+        return point
     share = math.prod(k / max(n, k) for k, n in zip(layer.kernel, first.shape[2:], strict=True))
-    return OutputPoint(layer.path, positions_per_input=positions_per_input(share), words=layer.words)
+    return replace(point, positions_per_input=positions_per_input(share))

@@ -53,7 +53,7 @@ def find_receptive_fields(forward: Forward, sample: Tensor) -> dict[str, Recepti
     sizes = sample.shape[1:]
     seconds = min(_seconds(forward, sample) for _ in range(3))
     if seconds * LEAST_PLACES * len(sizes) > MOST_SECONDS:
-        raise TooSlowError(f"one pass takes {seconds:.1f} s")
+        raise TooSlowError(f"one pass of the model takes {seconds:.1f} s on the CPU")
     places = max(LEAST_PLACES, min(MOST_PLACES, int(SECONDS / seconds / max(len(sizes), 1))))
     spans: dict[str, list[Span]] = {}
     for axis, size in enumerate(sizes):

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence
 
 
 class Perceptron(nn.Module):
@@ -63,6 +64,22 @@ class Attention(nn.Module):
         return self.proj(self.attend(x))
 
 
+class ByEinsum(nn.Module):
+    """Attention without any reshaping to `(N, heads, T, d)`."""
+
+    def __init__(self, width=6, heads=3):
+        super().__init__()
+        self.heads = heads
+        self.q, self.k, self.v, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def attend(self, x):
+        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)) for layer in (self.q, self.k, self.v))
+        return torch.einsum("nhqk,nkhd->nqhd", torch.einsum("nqhd,nkhd->nhqk", q, k).softmax(-1), v).flatten(2)
+
+    def forward(self, x):
+        return self.out(self.attend(x))
+
+
 class Block(nn.Module):
     def __init__(self, width=8, mlp=Perceptron, **options):
         super().__init__()
@@ -115,6 +132,19 @@ class Recurrent(nn.Module):
     def forward(self, x):
         output, _ = self.rnn(x)
         return self.head(output[:, -1] if self.first else output[-1])
+
+
+class Packed(nn.Module):
+    """Sequences of different lengths, packed."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.GRU(5, 6, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x):
+        lengths = torch.arange(len(x)) % x.shape[1] + 1
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return self.head(self.rnn(packed)[1][-1])
 
 
 class Cells(nn.Module):

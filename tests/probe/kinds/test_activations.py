@@ -213,22 +213,8 @@ def test_heads_of_handwritten_attention(flash, causal):
     close(seen.patches["0"], model[0].attend(x).reshape(10, 12).detach())
 
 
-class ByEinsum(nn.Module):
-    def __init__(self, width=6, heads=3):
-        super().__init__()
-        self.heads = heads
-        self.q, self.k, self.v, self.out = (nn.Linear(width, width) for _ in range(4))
-
-    def attend(self, x):
-        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)) for layer in (self.q, self.k, self.v))
-        return torch.einsum("nhqk,nkhd->nqhd", torch.einsum("nqhd,nkhd->nhqk", q, k).softmax(-1), v).flatten(2)
-
-    def forward(self, x):
-        return self.out(self.attend(x))
-
-
 def test_heads_by_einsum_at_the_root_have_a_name_of_their_own():
-    model, x = ByEinsum(), torch.randn(2, 4, 6)
+    model, x = networks.ByEinsum(), torch.randn(2, 4, 6)
     close(see(model, x)["out.heads"], model.attend(x).unflatten(-1, (3, 2)).abs().mean(-1).detach())
 
 

@@ -185,10 +185,11 @@ def test_masks_are_no_batches():
 
 def test_a_network_that_is_too_slow_is_not_asked_for_long(monkeypatch):
     monkeypatch.setattr("deepeyes_tui.probe.receptive_fields.MOST_SECONDS", 0.0)
-    with pytest.raises(TooSlowError, match="one pass takes"):
+    with pytest.raises(TooSlowError, match="one pass of the model takes"):
         find_receptive_fields(lambda x: {"a": x.isnan().any(1)}, torch.rand(1, 8))
     found, infos = asked(nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU()), torch.rand(2, 2, 9))
-    assert found.notice.startswith("receptive fields unknown")
+    assert found.notice.startswith("receptive fields unknown: one pass")
+    assert infos["0"].positions_per_input == 2
     assert infos["0"].output_point == "relu"
 
 
