@@ -69,7 +69,7 @@ def test_compiled_models_train_as_without_us(order):
     assert not snapshot.status.notices
 
 
-def test_layers_that_are_not_watched_do_no_harm():
+def test_a_reader_of_texts_is_seen_in_all_its_layers():
     class Reader(nn.Module):
         def __init__(self):
             super().__init__()
@@ -84,8 +84,8 @@ def test_layers_that_are_not_watched_do_no_harm():
         train(model, monitor, data)
         name = monitor.name
     snapshot = last_snapshot(name)
-    assert [layer.name for layer in snapshot.layers] == ["out"]
-    assert snapshot.layer(0).observed >= 1
+    assert [layer.name for layer in snapshot.layers] == ["embed", "rnn", "out"]
+    assert all(snapshot.layer(number).observed >= 1 for number in range(3))
     assert not snapshot.status.notices
 
 

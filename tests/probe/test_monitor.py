@@ -126,7 +126,7 @@ def test_model_without_layers_shows_curves_and_says_so():
     snapshot = watched(models.NoLayers(), batches(3, shape=(3,), classes=3))
     assert snapshot.layers == ()
     assert len(snapshot.series["loss"].step) == 3
-    assert "no convolution or linear layer" in snapshot.status.notices[0]
+    assert "no layer to watch" in snapshot.status.notices[0]
 
 
 def test_a_layer_that_never_runs_stays_unseen():

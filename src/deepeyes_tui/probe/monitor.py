@@ -202,9 +202,9 @@ def watch(
     optimizer: its learning rate is shown, its hyper-parameters can be set, its state is cut along with the model.
     loader: its batch size can be set; looked for where it is not given. labels: names of the classes. name: of the
     run; taken ones get a number, and under `deepeyes run` the launcher's name stands.
-    layers: globs over module paths, default all convolutions and linear layers. budget: the monitor's cost as a share
-    of step time, in (0, 1]. control: "on", or "off" to refuse all commands but those that steer
-    the monitor alone (focus, status). seed: of the monitor's own random draws. enabled: False makes it do nothing.
+    layers: globs over module paths, default all convolutions, linear, recurrent and embedding layers, and attention.
+    budget: the monitor's cost as a share of step time, in (0, 1]. control: "on", or "off" to refuse all commands but
+    those that steer the monitor alone (focus, status). seed: of the monitor's own random draws. enabled: False makes it do nothing.
     inputs: what the network's inputs are, "picture", "text", "signal" or "table", or the names of a table's columns;
     told by shape and type where it is not given. tokenizer: gives tokens their texts: whatever has
     `convert_ids_to_tokens` or `decode`, a list, a dict or a function. mean, std: by which pictures were normalised.

@@ -450,7 +450,7 @@ class Probe:
     def _note_layers(self) -> None:
         if not self._layers:
             which = f" matching {', '.join(self._settings.layers)}" if self._settings.layers else ""
-            self._notices["layers"] = f"the model has no convolution or linear layer{which}: only curves are shown"
+            self._notices["layers"] = f"the model has no layer to watch{which}: only curves are shown"
 
 
 def _no_choice(name: str) -> None:
