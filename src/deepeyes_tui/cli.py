@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_run(commands)
     _add_attach(commands)
+    _add_replay(commands)
     _add_ls(commands)
     _add_report(commands)
     _add_ctl(commands)
@@ -122,11 +123,22 @@ def _add_run(commands: Commands) -> None:
 
 def _add_attach(commands: Commands) -> None:
     attach = _command(commands, "attach", _attach, "watch a run that is under way", "deepeyes attach demo --once")
-    attach.add_argument("run", nargs="?", metavar="RUN", help="as `deepeyes ls` names it (the newest under way)")
-    _add_view_options(attach)
-    attach.add_argument("--once", action="store_true", default=None, help="print one frame and leave")
-    attach.add_argument("--size", type=_size, metavar="WxH", help="of that frame, as in 120x40")
-    attach.add_argument("--text", action="store_true", default=None, help="with --once: the pane as text, all of it")
+    _add_looking_on(attach)
+
+
+def _add_replay(commands: Commands) -> None:
+    replay = _command(commands, "replay", _replay, "go through a recorded run", "deepeyes replay demo --step 1000")
+    _add_looking_on(replay)
+    replay.add_argument("--step", type=_step, metavar="N", help="to begin with (the last one)")
+
+
+def _add_looking_on(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", metavar="RUN", help="as `deepeyes ls` names it (the newest under way)")
+    _add_view_options(parser)
+    parser.add_argument("--beside", metavar="OTHER", help="another run, its curves and numbers beside those of RUN")
+    parser.add_argument("--once", action="store_true", default=None, help="print one frame and leave")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="of that frame, as in 120x40")
+    parser.add_argument("--text", action="store_true", default=None, help="with --once: the pane as text, all of it")
 
 
 def _add_ls(commands: Commands) -> None:
@@ -216,8 +228,27 @@ def _attach(options: argparse.Namespace) -> int:
     return _show(find_run(options.run), view_options, None)
 
 
+def _replay(options: argparse.Namespace) -> int:
+    view_options = _view_options(options)
+    sweep()
+    return _show(find_run(options.run), view_options, None, recorded=True)
+
+
 def _view_options(options: argparse.Namespace) -> ViewOptions:
-    names = ("color", "theme", "glyphs", "max_kbps", "readonly", "once", "size", "pane", "layer", "text")
+    names = (
+        "color",
+        "theme",
+        "glyphs",
+        "max_kbps",
+        "readonly",
+        "once",
+        "size",
+        "pane",
+        "layer",
+        "text",
+        "step",
+        "beside",
+    )
     view_options = load_options({name: getattr(options, name, None) for name in names})
     if not view_options.once and not (sys.stdin.isatty() and sys.stdout.isatty()):
         instead = "--headless" if hasattr(options, "headless") else "--once"
@@ -225,12 +256,12 @@ def _view_options(options: argparse.Namespace) -> ViewOptions:
     return view_options
 
 
-def _show(run: Run, options: ViewOptions, launched: Launched | None) -> int:
+def _show(run: Run, options: ViewOptions, launched: Launched | None, recorded: bool = False) -> int:
     from deepeyes_tui.app.main import print_once, view
 
     if options.once:
-        return print_once(run, options=options)
-    return view(run, options=options, launched=launched)
+        return print_once(run, options=options, recorded=recorded)
+    return view(run, options=options, launched=launched, recorded=recorded)
 
 
 def _ls(options: argparse.Namespace) -> int:
@@ -254,6 +285,12 @@ def _doctor(_: argparse.Namespace) -> int:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a positive number is needed, not {text!r}")
+    return int(text)
+
+
+def _step(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a step is a number from 0 on, not {text!r}")
     return int(text)
 
 

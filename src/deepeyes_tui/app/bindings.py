@@ -61,6 +61,9 @@ class Context:
     agreeable: bool = False
     panel: bool = False
     tree: bool = False
+    replaying: bool = False
+    roots: bool = False
+    choosing: bool = False
 
     @property
     def at_panel(self) -> bool:
@@ -70,7 +73,7 @@ class Context:
     @property
     def covered(self) -> bool:
         """Whether something lies over the panes."""
-        return self.help or self.preview or self.panel
+        return self.help or self.preview or self.panel or self.choosing
 
 
 Applies = Callable[[Context], bool]
@@ -124,6 +127,22 @@ def _on_layers(*panes: PaneName) -> Applies:
     return lambda context: _layers(context) and context.focus in panes
 
 
+def _choosing(context: Context) -> bool:
+    return context.choosing and not context.help
+
+
+def _replaying(context: Context) -> bool:
+    return context.replaying and not context.covered
+
+
+def _by_home(context: Context) -> bool:
+    return not _replaying(context)
+
+
+def _rooted(context: Context) -> bool:
+    return _steer(context) and context.roots and not context.covered
+
+
 def _foldable(context: Context) -> bool:
     return _layers(context) and context.tree and context.focus is PaneName.LAYERS
 
@@ -175,7 +194,7 @@ def _sideways(context: Context) -> bool:
 
 
 def _opens(context: Context) -> bool:
-    return _layers(context) and not context.brushing and context.focus in (*PANES[:4], *MAPS)
+    return _layers(context) and not context.brushing and context.focus in (*PANES[:4], *MAPS, PaneName.FINDINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +224,17 @@ BINDINGS: tuple[Binding, ...] = (
     ),
     Binding("panel_more", ("l", "right", ">"), "l → >", "propose more, or the next one", Group.TRAIN, _panel),
     Binding("panel_again", ("r",), "r", "ask the training again", Group.TRAIN, _panel, "r again"),
+    Binding("choose", ("enter",), "Enter", "choose what is under the cursor", Group.LOOK, _choosing, "Enter choose"),
+    Binding("play", ("P",), "P", "play the record, or hold", Group.LOOK, _replaying, "P play"),
+    Binding("next_event", (".",), ".", "to the next event of the record", Group.MOVE, _replaying, ", . event"),
+    Binding("previous_event", (",",), ",", "to the event before", Group.MOVE, _replaying),
+    Binding("next_state", ("L", "shift+right"), "L", "a recorded state forward", Group.MOVE, _replaying, "H L step"),
+    Binding("previous_state", ("H", "shift+left"), "H", "a recorded state back", Group.MOVE, _replaying),
+    Binding("jump", ("J",), "J", "go to a step: 1200, 1.2k, 50%, +100, -100", Group.MOVE, _replaying, "J jump"),
+    Binding("first_state", ("home",), "Home", "to the first state of the record", Group.MOVE, _replaying),
+    Binding("last_state", ("end",), "End", "to the last state of the record", Group.MOVE, _replaying),
+    Binding("faster", ("}",), "}", "play faster", Group.LOOK, _replaying, "{ } speed"),
+    Binding("slower", ("{",), "{", "play slower", Group.LOOK, _replaying),
     Binding("down", ("j", "down"), "j ↓", "next item, or down", Group.MOVE),
     Binding("up", ("k", "up"), "k ↑", "previous item, or up", Group.MOVE),
     Binding("left", ("h", "left"), "h ←", "left within a view", Group.MOVE, _sideways),
@@ -215,8 +245,10 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("unfold_all", ("+", "="), "+", "unfold all groups of layers", Group.LOOK, _foldable),
     Binding("page_down", ("pagedown", "ctrl+d"), "PgDn", "a page down", Group.MOVE),
     Binding("page_up", ("pageup", "ctrl+u"), "PgUp", "a page up", Group.MOVE),
-    Binding("first", ("g", "home"), "g Home", "to the first item", Group.MOVE),
-    Binding("last", ("G", "end"), "G End", "to the last item", Group.MOVE),
+    Binding("first", ("g", "home"), "g Home", "to the first item", Group.MOVE, _by_home),
+    Binding("last", ("G", "end"), "G End", "to the last item", Group.MOVE, _by_home),
+    Binding("first_item", ("g",), "g", "to the first item", Group.MOVE, _replaying),
+    Binding("last_item", ("G",), "G", "to the last item", Group.MOVE, _replaying),
     Binding("previous_layer", ("[",), "[", "previous layer, from any view", Group.MOVE, _from_any_view),
     Binding("next_layer", ("]",), "]", "next layer, from any view", Group.MOVE, _from_any_view, "[ ] layer"),
     Binding("next_pane", ("tab",), "Tab", "next pane", Group.LOOK, _pane),
@@ -254,6 +286,8 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("quantity", ("m",), "m", "maximum, frequency, mean on the marked", Group.LOOK, _filters, "m value"),
     Binding("sort", ("s",), "s", "sort by the next column or value", Group.LOOK, _in(*LISTS), "s sort"),
     Binding("reverse", ("S",), "S", "reverse the order", Group.LOOK, _in(*LISTS)),
+    Binding("root", ("M",), "M", "choose which of the models is watched", Group.LOOK, _rooted, "M model"),
+    Binding("beside", ("B",), "B", "choose a run to be seen beside this one", Group.LOOK, _pane),
     Binding("freeze", ("z",), "z", "freeze the picture (training goes on)", Group.LOOK, _pane),
     Binding("theme", ("T",), "T", "next theme: dark, light, the terminal's own", Group.LOOK),
     Binding("mark", ("space",), "space", "mark what is under the cursor", Group.MARK, _markable, "space mark"),

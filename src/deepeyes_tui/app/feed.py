@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deepeyes_tui.app.acts import JournalFollower
+from deepeyes_tui.app.beside import Beside, BoardBeside, RecordBeside
+from deepeyes_tui.app.replaying import Timeline, started
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.app.selection import Selection, carried, fit, forget_instances
 from deepeyes_tui.link.journal import JOURNAL, Entry
@@ -29,12 +31,14 @@ ReadActs = Callable[[], list[Entry]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class News:
-    """The latest of a run. Two of the same `number` show the same."""
+    """The latest of a run, and of one beside it. Two of the same `number` show the same. `timeline`: of a replay."""
 
     number: int = 0
     view: RunView | None = None
     log: tuple[str, ...] = ()
     acts: tuple[Entry, ...] = ()
+    timeline: Timeline | None = None
+    beside: Beside | None = None
 
 
 class Feed:
@@ -42,6 +46,7 @@ class Feed:
 
     def __init__(self, poll: Poll, read_lines: ReadLines, rate: float, read_acts: ReadActs = list) -> None:
         self._poll, self._read_lines, self._read_acts = poll, read_lines, read_acts
+        self.beside: BoardBeside | RecordBeside | None = None
         self._interval = 1 / rate
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._latest = News()
@@ -81,15 +86,24 @@ class Feed:
 
     def _read(self) -> None:
         view, lines, acts = self._poll(), list(self._read_lines()), self._read_acts()
-        if view is None and not lines and not acts:
-            return
         before = self._latest
+        beside = self._read_beside(before)
+        if view is None and not lines and not acts and beside is before.beside:
+            return
         self._lines.extend(lines)
         log = tuple(self._lines) if lines else before.log
         known = (*before.acts, *acts)[-KEPT_ACTS:] if acts else before.acts
-        self._latest = News(before.number + 1, view or before.view, log, known)
+        self._latest = News(before.number + 1, view or before.view, log, known, beside=beside)
         if view is not None and (view.snapshot is not None or view.condition.is_over):
             self._first.set()
+
+    def _read_beside(self, before: News) -> Beside | None:
+        """Return what is known of the run beside this one; errors are its source's own to turn into words."""
+        if self.beside is None:
+            return None
+        same = before.beside if before.beside is not None and before.beside.run == self.beside.run.name else None
+        step = before.view.snapshot.status.step if before.view is not None and before.view.snapshot is not None else 0
+        return self.beside.read(step) or same
 
 
 def open_feed(run: Run, launched: Launched | None, rate: float) -> Feed:
@@ -107,8 +121,11 @@ def open_feed(run: Run, launched: Launched | None, rate: float) -> Feed:
 def shown(scene: Scene, news: News) -> Scene:
     """Return the scene with the latest of the run in it."""
     view = news.view
+    if news.timeline is not None:
+        known = scene.replay
+        scene = replace(scene, replay=replace(known, timeline=news.timeline) if known else started(news.timeline))
     if view is None:
-        return replace(scene, log=news.log, acts=news.acts)
+        return replace(scene, log=news.log, acts=news.acts, beside=news.beside)
     snapshot = view.snapshot or scene.snapshot
     selection = scene.selection
     if snapshot is not None and snapshot is not scene.snapshot:
@@ -123,9 +140,18 @@ def shown(scene: Scene, news: News) -> Scene:
         ended=view.condition.is_over,
         failed=view.condition in BROKEN,
         log=news.log,
-        acts=news.acts,
+        acts=_until(news),
         selection=selection,
+        beside=news.beside,
     )
+
+
+def _until(news: News) -> tuple[Entry, ...]:
+    """Return what was done to the training, in a replay up to the state that is shown."""
+    snapshot = news.view.snapshot if news.view is not None else None
+    if news.timeline is None or snapshot is None:
+        return news.acts
+    return tuple(entry for entry in news.acts if entry.step <= snapshot.status.step)
 
 
 def _carried(selection: Selection, before: Snapshot, after: Snapshot) -> Selection:

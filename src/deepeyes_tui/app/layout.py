@@ -44,14 +44,15 @@ def too_small(width: int, height: int) -> bool:
 
 
 def arrange(
-    width: int, height: int, focus: PaneName, full: bool = False, layers: int = 0, maps: bool = False
+    width: int, height: int, focus: PaneName, full: bool = False, layers: int = 0, maps: bool = False, above: int = 0
 ) -> Arrangement:
     """Return where things lie, on the screen of the overview or that of the maps.
 
-    Below 110x34 one view is seen, below 180x48 four of them, else all that belong together.
+    The header gets `above` rows more than it needs. Below 110x34 one view is seen, below 180x48 four of them, else all
+    that belong together.
     """
     maps = focus in MAPS or (maps and focus in ON_BOTH_SCREENS)
-    head = 1 if width >= 150 else 2
+    head = (1 if width >= 150 else 2) + above
     body = Box(0, head, width, height - head - 1)
     wide, all_seen = width >= 110 and height >= 34, width >= 180 and height >= 48
     if full:

@@ -20,8 +20,11 @@ AFTER_STOP = 10.0
 """Seconds to wait for a training that is about to end, to pass its exit status on."""
 
 
-def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) -> int:
-    """Show a run until the user leaves. Returns the script's exit status if this viewer started it and it has ended."""
+def view(run: Run, *, options: ViewOptions, launched: Launched | None = None, recorded: bool = False) -> int:
+    """Show a run, or the record of it, until the user leaves. Raises RunError.
+
+    Returns the script's exit status if this viewer started it and it has ended.
+    """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print(
             "deepeyes: the viewer draws on standard error, which is no terminal; --once prints one picture",
@@ -30,9 +33,9 @@ def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) ->
         return 1
     terminal = prepare(options.color, options.glyphs, options.max_kbps, os.environ)
     # The first snapshot is read while textual is imported.
-    from deepeyes_tui.app.feed import open_feed
+    from deepeyes_tui.app.sources import feed_of
 
-    feed = open_feed(run, launched, terminal.rate).start()
+    feed = feed_of(run, options, terminal.rate, launched, recorded=recorded).start()
     from deepeyes_tui.app.plots.palette import Theme
     from deepeyes_tui.app.viewer import Setting, Viewer
 
@@ -48,6 +51,7 @@ def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) ->
         rings=lambda: run.instances,
         pane=options.pane,
         layer=options.layer,
+        step=options.step,
     )
     app = Viewer(setting)
     try:
@@ -58,7 +62,8 @@ def view(run: Run, *, options: ViewOptions, launched: Launched | None = None) ->
     last = feed.latest.view
     ends = app.stopping or (last is not None and last.condition.is_over)
     status = _script_status(launched, ends=ends)
-    _say_how_to_come_back(run, launched)
+    if not recorded:
+        _say_how_to_come_back(run, launched)
     return app.return_code or status
 
 
@@ -79,14 +84,20 @@ def _say_how_to_come_back(run: Run, launched: Launched | None) -> None:
         print(f"{run.name} goes on. Come back with: deepeyes attach {run.name}")
 
 
-def print_once(run: Run, *, options: ViewOptions) -> int:
-    """Print one picture of a run, in colour where standard output is a terminal or `--color` asks for it."""
+def print_once(run: Run, *, options: ViewOptions, recorded: bool = False) -> int:
+    """Print one picture of a run, or of the record of it; in colour where that goes to a terminal or `--color` asks.
+
+    Raises RunError.
+    """
     asked = options.color != "auto"
     color = options.color if asked or sys.stdout.isatty() else "none"
     terminal = prepare(color, options.glyphs, options.max_kbps, os.environ)
-    from deepeyes_tui.app.feed import open_feed, shown
+    from deepeyes_tui.app.bindings import PaneName
+    from deepeyes_tui.app.feed import shown
+    from deepeyes_tui.app.replaying import started
+    from deepeyes_tui.app.sources import feed_of
 
-    feed = open_feed(run, None, terminal.rate).start()
+    feed = feed_of(run, options, terminal.rate, recorded=recorded).start()
     news = feed.wait_for_snapshot(FIRST_PICTURE)
     feed.stop()
     from deepeyes_tui.app.opening import opened
@@ -94,13 +105,16 @@ def print_once(run: Run, *, options: ViewOptions) -> int:
     from deepeyes_tui.app.scene import Scene
 
     glyphs, colour = Glyphs(terminal.glyphs), terminal.depth != "none"
-    scene = shown(Scene(run=run.name, glyphs=glyphs, colour=colour, readonly=options.readonly), news)
+    replay = started(news.timeline, options.step) if news.timeline is not None else None
+    first = Scene(run=run.name, glyphs=glyphs, colour=colour, readonly=options.readonly, replay=replay)
+    scene = shown(first, news)
     try:
         scene = opened(scene, options.pane, options.layer)
     except ValueError as error:
         print(f"deepeyes: {error}", file=sys.stderr)
         return 1
-    if scene.desk.maps_screen:
+    kept = scene.replay is None or scene.replay.at_end
+    if kept and (scene.desk.maps_screen or scene.desk.focus is PaneName.FINDINGS):
         from deepeyes_tui.app.waiting import with_maps
 
         scene = with_maps(scene, run, MAPS_WITHIN)

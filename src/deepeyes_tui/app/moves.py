@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from deepeyes_tui.app import map_moves, panel_moves
+from deepeyes_tui.app import chooser, finding_moves, map_moves, panel_moves
 from deepeyes_tui.app import selection as select
 from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PANES, SCATTERS, PaneName
 from deepeyes_tui.app.folding import FOLDING, entered, row_at_cursor, step_row, to_row, turn
@@ -17,6 +17,7 @@ from deepeyes_tui.app.panes.filters import in_range, map_layout
 from deepeyes_tui.app.panes.help import fitted, help_lines
 from deepeyes_tui.app.panes.perplexities import multiples, shape_of
 from deepeyes_tui.app.panes.preview import most_scrolled
+from deepeyes_tui.app.replaying import CHANGES, replayed
 from deepeyes_tui.app.room import Move, Room
 from deepeyes_tui.app.scene import Asking, Quantity, Scene, filter_order, layer_order, shown_quantity
 from deepeyes_tui.app.search import next_match
@@ -36,11 +37,15 @@ def _vertical(rows: int, page: bool = False) -> Move:
         if scene.desk.proposal is not None:
             top = scene.desk.proposal_top + step
             return scene.with_desk(proposal_top=min(max(top, 0), most_scrolled(scene, room.width, room.height)))
+        if scene.desk.chooser is not None and not scene.desk.help:
+            return chooser.moved(scene, step)
         if scene.desk.help:
             most = max(len(fitted(help_lines(scene), room.width - 2)) - room.height, 0)
             return scene.with_desk(help_top=min(max(scene.desk.help_top + step, 0), most))
         if focus is PaneName.LOG:
             return _scroll_log(scene, step, room)
+        if focus is PaneName.FINDINGS:
+            return finding_moves.moved(scene, step)
         if focus is PaneName.FILTERS:
             return _move_cursor(scene, room, 0, step)
         if focus in SCATTERS:
@@ -74,7 +79,7 @@ def _end(sign: int) -> Move:
     """Return a move to the first or the last of what the pane in focus shows."""
 
     def move(scene: Scene, room: Room) -> Scene:
-        if scene.desk.proposal is not None:
+        if scene.desk.proposal is not None or scene.desk.chooser is not None:
             return _vertical(sign * FAR)(scene, room)
         if scene.desk.focus is PaneName.LOG and not scene.desk.help:
             return scene.with_desk(log_end=None) if sign > 0 else _scroll_log(scene, -FAR, room)
@@ -141,7 +146,7 @@ def to_filter(scene: Scene, index: int) -> Scene:
 def to_pane(scene: Scene, pane: PaneName) -> Scene:
     """Put the focus on a pane, and show the screen that it is on."""
     on_maps = scene.desk.maps_screen if pane in ON_BOTH_SCREENS else pane in MAPS
-    return scene.with_desk(focus=pane, help=False, panel=None, maps_screen=on_maps, large=False)
+    return scene.with_desk(focus=pane, help=False, panel=None, chooser=None, maps_screen=on_maps, large=False)
 
 
 def _tab(step: int) -> Move:
@@ -158,6 +163,8 @@ def _open(scene: Scene, room: Room) -> Scene:
         return map_moves.mark_group(scene)
     if focus is PaneName.INSTANCES:
         return scene.with_desk(large=not scene.desk.large)
+    if focus is PaneName.FINDINGS:
+        return finding_moves.opened(scene)
     deeper = {PaneName.LAYER: PaneName.FILTERS}
     return to_pane(scene, deeper.get(focus, PaneName.LAYER))
 
@@ -176,6 +183,8 @@ def _escape(scene: Scene, room: Room) -> Scene:
     desk, selection = scene.desk, scene.selection
     if desk.help:
         return scene.with_desk(help=False)
+    if desk.chooser is not None:
+        return scene.with_desk(chooser=None)
     if desk.brush is not None or selection.anchor is not None:
         return replace(scene, selection=replace(selection, anchor=None)).with_desk(brush=None)
     if desk.large:
@@ -226,6 +235,10 @@ def _after(value: Named) -> Named:
     return members[(members.index(value) + 1) % len(members)]
 
 
+def _through_record(action: str) -> Move:
+    return lambda scene, _: replayed(scene, action)
+
+
 MOVES: dict[str, Move] = {
     "down": _vertical(1),
     "up": _vertical(-1),
@@ -246,6 +259,10 @@ MOVES: dict[str, Move] = {
     "quantity": _quantity,
     "sort": _sort,
     "reverse": _reverse,
+    **{action: _through_record(action) for action in CHANGES},
+    "jump": lambda scene, _: scene.with_desk(typing="", asking=Asking.STEP),
+    "first_item": _end(-1),
+    "last_item": _end(1),
     **FOLDING,
     **map_moves.MAP_MOVES,
     **panel_moves.STEPS,

@@ -9,6 +9,7 @@ from deepeyes_tui.app.layout import LEAST_HEIGHT, LEAST_WIDTH, Arrangement, Box,
 from deepeyes_tui.app.panes import (
     filter_map,
     filters,
+    findings,
     help,
     input_map,
     instances,
@@ -20,20 +21,17 @@ from deepeyes_tui.app.panes import (
     training,
 )
 from deepeyes_tui.app.panes.base import Pane, lay, sentence, title_rule
-from deepeyes_tui.app.panes.header import draw_header
+from deepeyes_tui.app.panes.chooser import draw_chooser
 from deepeyes_tui.app.panes.preview import draw_preview
 from deepeyes_tui.app.panes.status import draw_status
+from deepeyes_tui.app.panes.timeline import draw_top
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink
 from deepeyes_tui.app.scene import Scene
 
-NO_FINDINGS = "nothing has been looked for yet"
-FINDINGS = Pane(
-    PaneName.FINDINGS, lambda _, w, h: sentence(w, h, NO_FINDINGS), lambda _: "", lambda _: NO_FINDINGS, lambda _: ()
-)
-PANES: dict[PaneName, Pane] = {PaneName.FINDINGS: FINDINGS} | {
+PANES: dict[PaneName, Pane] = {
     module.PANE.name: module.PANE
-    for module in (training, layers, perplexities, layer, filters, input_map, instances, filter_map, log)
+    for module in (training, layers, perplexities, layer, filters, input_map, instances, filter_map, log, findings)
 }
 
 
@@ -56,13 +54,17 @@ class Painter:
         if too_small(width, height):
             return Picture(_too_small(width, height), None)
         canvas, desk = Canvas(width, height), scene.desk
-        arrangement = arrange(width, height, desk.focus, desk.full, scene.layers, desk.maps_screen)
-        _paste(canvas, arrangement.header, draw_header(scene, width, arrangement.header.height))
+        arrangement = arrange(
+            width, height, desk.focus, desk.full, scene.layers, desk.maps_screen, above=scene.replay is not None
+        )
+        _paste(canvas, arrangement.header, draw_top(scene, width, arrangement.header.height))
         body = Box(0, arrangement.header.height, width, height - arrangement.header.height - 1)
         if desk.proposal is not None:
             _paste(canvas, body, draw_preview(scene, body.width, body.height))
         elif desk.help:
             _paste(canvas, body, help.draw_help(scene, body.width, body.height))
+        elif desk.chooser is not None:
+            _paste(canvas, body, draw_chooser(desk.chooser, body.width, body.height, scene.ascii))
         elif desk.panel is not None:
             _paste(canvas, body, panel.draw_panel(scene, body.width, body.height))
         else:

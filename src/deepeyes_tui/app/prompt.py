@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from deepeyes_tui.app import panel_moves
 from deepeyes_tui.app import selection as select
+from deepeyes_tui.app.replaying import jumped
 from deepeyes_tui.app.scene import Asking, Scene
 from deepeyes_tui.app.search import search
 
@@ -34,6 +35,8 @@ def _entered(scene: Scene, text: str) -> Scene:
             return _recalled(scene.with_desk(typing=None), text)
         case Asking.VALUE:
             return panel_moves.entered(scene, text)
+        case Asking.STEP:
+            return jumped(scene, text)
     return search(scene, text)
 
 

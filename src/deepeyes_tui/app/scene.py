@@ -9,13 +9,16 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.app.beside import Beside
 from deepeyes_tui.app.bindings import Context, PaneName
+from deepeyes_tui.app.chooser import Chooser
 from deepeyes_tui.app.chosen import mean_activation
 from deepeyes_tui.app.maps import InputMap, Maps
 from deepeyes_tui.app.panel import Panel
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.scatter import View
 from deepeyes_tui.app.proposals import Proposal
+from deepeyes_tui.app.replaying import Replay
 from deepeyes_tui.app.selection import Combine, Selection
 from deepeyes_tui.app.totals import totals
 from deepeyes_tui.app.tree import Tree, tree_of
@@ -49,6 +52,7 @@ class Asking(StrEnum):
     KEEP = "keep as: "
     RECALL = "take up: "
     VALUE = "new value: "
+    STEP = "go to step: "
 
 
 Trail = tuple[tuple[int, ...], ...]
@@ -111,6 +115,7 @@ class Desk:
     by_value: bool = True
     filters_reversed: bool = False
     log_end: int | None = None
+    finding: int = 0
     searched: str = ""
     typing: str | None = None
     asking: Asking = Asking.SEARCH
@@ -130,6 +135,7 @@ class Desk:
     bar: int = 0
     question: Question | None = None
     panel: Panel | None = None
+    chooser: Chooser | None = None
     proposal: Proposal | None = None
     proposal_top: int = 0
     note: str = ""
@@ -141,7 +147,8 @@ class Desk:
 class Scene:
     """`sentence` is the run's state in words, `ended` whether its process is no more or has nothing left to do.
 
-    `acts` are what was done to the training, in their order.
+    `acts` are what was done to the training, in their order. `replay` is there where a record is gone through,
+    `beside` where another run is seen beside this one.
     """
 
     run: str = ""
@@ -157,6 +164,8 @@ class Scene:
     colour: bool = True
     readonly: bool = False
     maps: Maps = field(default_factory=Maps)
+    replay: Replay | None = None
+    beside: Beside | None = None
 
     def with_desk(self, **changes: object) -> Scene:
         """Return the scene with some things shown otherwise."""
@@ -239,7 +248,7 @@ class Scene:
             focus=desk.focus,
             help=desk.help,
             layers=self.layers > 0,
-            live=self.snapshot is not None and not self.ended,
+            live=self.snapshot is not None and not self.ended and self.replay is None,
             readonly=self.readonly,
             searched=bool(desk.searched),
             mapped=self.sample is not None,
@@ -247,6 +256,9 @@ class Scene:
             undoable=bool(self.selection.past),
             panel=desk.panel is not None,
             tree=self.tree is not None,
+            replaying=self.replay is not None,
+            roots=len(self.snapshot.status.roots) > 1 if self.snapshot else False,
+            choosing=desk.chooser is not None,
             preview=desk.proposal is not None,
             agreeable=desk.proposal is not None and desk.proposal.ready,
         )

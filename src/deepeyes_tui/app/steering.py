@@ -36,6 +36,8 @@ def refusal(scene: Scene) -> str:
     """Say why the training cannot be steered now; nothing if it can."""
     if scene.readonly:
         return "this viewer is read-only: it was started with --readonly"
+    if scene.replay is not None:
+        return f"this is a replay, nothing is steered in it: deepeyes attach {scene.run} watches the run itself"
     if scene.ended:
         return "the training has ended: there is nothing to steer"
     return "" if scene.snapshot else "the training cannot be steered before it has called deepeyes_tui.watch"
@@ -72,6 +74,11 @@ def reset_command(scene: Scene) -> Command:
 def stop_command() -> Command:
     """Return the command that stops the training."""
     return Command(Action.STOP, sender="viewer")
+
+
+def root_command(root: str) -> Command:
+    """Return the command that has another of the models watched."""
+    return Command(Action.ROOT, {"root": root}, sender="viewer")
 
 
 def focus_command(layer: str) -> Command:

@@ -15,12 +15,12 @@ from pathlib import Path
 from textual import events, work
 from textual.app import ComposeResult
 
-from deepeyes_tui.app import panel_desk, steering
+from deepeyes_tui.app import choosing, panel_desk, steering
 from deepeyes_tui.app.bindings import PANE_KEYS, Group, PaneName, find
 from deepeyes_tui.app.feed import Feed, News, shown
 from deepeyes_tui.app.keeping import view_text, write_view
 from deepeyes_tui.app.mapping import Cartographer
-from deepeyes_tui.app.maps import MapBox
+from deepeyes_tui.app.maps import MapBox, Maps
 from deepeyes_tui.app.moves import MOVES, to_pane
 from deepeyes_tui.app.opening import opened
 from deepeyes_tui.app.paced import PacedApp
@@ -30,6 +30,8 @@ from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
 from deepeyes_tui.app.pointing import clicked, dragged, released
 from deepeyes_tui.app.prompt import pasted, typed
+from deepeyes_tui.app.replay_desk import Player
+from deepeyes_tui.app.replaying import started
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.app.surface import Surface
 from deepeyes_tui.app.surgery import Surgeon
@@ -52,7 +54,7 @@ LAST_RESORT = 3.0
 @dataclass(frozen=True)
 class Setting:
     """What a viewer is started with. `owner`: it has started the training. `rings` says where its instances are by now;
-    without it, no maps are made.
+    without it, no maps are made. `step` is where a replay begins, None: at its end.
     """
 
     run: str
@@ -66,6 +68,7 @@ class Setting:
     rings: Callable[[], Path] | None = None
     pane: str = ""
     layer: str = ""
+    step: int | None = None
     clock: Callable[[], float] = field(default=time.monotonic)
 
 
@@ -84,6 +87,7 @@ class Viewer(PacedApp, inherit_bindings=False):
         self._dragging = False
         self.stopping = False
         self.surgeon = Surgeon(self)
+        self.player = Player(self)
         self.box = MapBox(setting.clock)
         self.analyst = Analyst(self.box.receive)
         self._maps_of = (
@@ -118,6 +122,7 @@ class Viewer(PacedApp, inherit_bindings=False):
         self.scene = self._with_news(first, setting.feed.latest)
         self.surface.focus()
         self.set_interval(1 / terminal.rate, self.tick)
+        self.set_interval(1 / terminal.rate, lambda: self.player.tick(1 / terminal.rate))
         if self._maps_of is not None:
             self.set_interval(1 / (FRAMES_A_SECOND if terminal.rate >= NEAR else terminal.rate), self.tick_maps)
             self.set_timer(WARM_AFTER, self.analyst.start)
@@ -149,11 +154,20 @@ class Viewer(PacedApp, inherit_bindings=False):
         """Ask for the maps that are missing, and take what has come."""
         if self._maps_of is None:
             return
+        if self.scene.replay is not None and not self.scene.replay.at_end:
+            self.scene = replace(self.scene, maps=Maps()) if self.scene.maps.version else self.scene
+            return
         self._maps_of.look(self.scene)
         maps = self.box.latest
         held = self.scene.desk.frozen or self.scene.brush is not None  # what is being marked stays where it is
         if maps.version != self.scene.maps.version and not held and self.may_draw():
             self.scene = replace(self.scene, maps=maps)
+
+    def take_latest(self) -> None:
+        """Show the latest at once: the answer to a key."""
+        news = self.setting.feed.latest
+        if news.number != self._taken and not self.scene.desk.frozen:
+            self.scene = self._with_news(self.scene, news)
 
     def _look_at(self, layer: str) -> None:
         if self.scene.context.live:
@@ -166,6 +180,8 @@ class Viewer(PacedApp, inherit_bindings=False):
 
     def _with_news(self, scene: Scene, news: News) -> Scene:
         self._taken = news.number
+        if scene.replay is None and news.timeline is not None:
+            scene = replace(scene, replay=started(news.timeline, self.setting.step))
         after = self._open(shown(scene, news))
         # The last lines of the log say why; who looks at maps keeps them, and the header says it too.
         ended = after.failed and not scene.failed and after.log and not after.desk.maps_screen
@@ -188,7 +204,9 @@ class Viewer(PacedApp, inherit_bindings=False):
         if desk.question is not None:
             self._answer(key, character)
         elif desk.typing is not None:
+            before = self.scene.replay
             self.scene = typed(self.scene, key, character)
+            self.player.follow(before)
         elif (binding := find(key, character, self.scene.context)) is not None:
             self.do(binding.id, key)
         else:
@@ -205,7 +223,9 @@ class Viewer(PacedApp, inherit_bindings=False):
         if action in PANEL_MOVES and self.scene.context.at_panel:
             self.scene = PANEL_MOVES[action](self.scene, self.surface.room)
         elif action in MOVES:
+            before = self.scene.replay
             self.scene = MOVES[action](self.scene, self.surface.room)
+            self.player.follow(before)
         elif action == "pane":
             self.scene = to_pane(self.scene, PANE_KEYS[key])
         elif action == "panel_type":
@@ -229,12 +249,19 @@ class Viewer(PacedApp, inherit_bindings=False):
             "close_panel": lambda: panel_desk.close(self),
             "panel_act": lambda: panel_desk.act(self),
             "panel_again": lambda: panel_desk.ask(self),
+            "root": lambda: choosing.choose_root(self),
+            "beside": self._choose_beside,
+            "choose": lambda: choosing.chosen(self),
             "copy": self._copy,
             "write": self._write,
             "palette": self._open_palette,
             "redraw": self._redraw,
             "leave": self._leave,
         }
+
+    @work(group="choosing", exclusive=True)
+    async def _choose_beside(self) -> None:
+        await choosing.choose_beside(self)
 
     def on_paste(self, event: events.Paste) -> None:
         """Put a pasted text into the search line."""

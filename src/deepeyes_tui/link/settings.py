@@ -22,7 +22,8 @@ SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
     """What a viewer can be told. `size` is columns and rows for one frame, `max_kbps` thousands of bytes a second,
-    `pane` and `layer` what to show first, `text` asks for the pane as text instead of a frame.
+    `pane` and `layer` what to show first, `text` asks for the pane as text instead of a frame, `step` is where a replay
+    begins, `beside` the name of a run to be seen beside the one that is shown.
     """
 
     color: str = "auto"
@@ -35,6 +36,8 @@ class ViewOptions:
     pane: str = ""
     layer: str = ""
     text: bool = False
+    step: int | None = None
+    beside: str = ""
 
 
 def load_options(given: Mapping[str, Any]) -> ViewOptions:
@@ -68,11 +71,13 @@ def _checked(key: str, value: Any, origin: str) -> Any:
         if str(value) not in CHOICES[key]:
             raise SettingsError(f"{key} {value!r} in {origin} is none of {', '.join(CHOICES[key])}")
         return str(value)
-    if key in ("pane", "layer"):
+    if key in ("pane", "layer", "beside"):
         return str(value)
     try:
         if key == "size":
             return value if isinstance(value, tuple) else parse_size(str(value))
+        if key == "step":
+            return int(value)
         if key == "max_kbps":
             return max(int(value), 0)
         return SWITCH[str(value).lower()]

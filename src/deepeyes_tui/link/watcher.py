@@ -39,6 +39,7 @@ class Condition(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     UNREADABLE = "unreadable"
+    REPLAYED = "replayed"
 
     @property
     def is_over(self) -> bool:

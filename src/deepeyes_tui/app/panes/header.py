@@ -51,6 +51,7 @@ def header_text(scene: Scene) -> str:
     if scene.snapshot:
         status = scene.snapshot.status
         words += [_text(item) for item in (*_progress(scene, status), *_measured(scene, status))]
+        words += [printable(status.summary)] if status.summary else []
     return "  ".join(words)
 
 
@@ -77,7 +78,8 @@ def _state(scene: Scene, status: Status) -> RunState:
 
 
 def _progress(scene: Scene, status: Status) -> list[Item]:
-    items = [_item("step", f"{status.step:,}", 6)]
+    items = [_item("model", printable(status.root, 20, scene.ascii), 0)] if len(status.roots) > 1 else []
+    items.append(_item("step", f"{status.step:,}", 6))
     if math.isfinite(status.epoch):
         items.append(_item("epoch", f"{status.epoch:.1f}", 4))
     if math.isfinite(status.steps_per_second):
@@ -103,6 +105,8 @@ def _measured(scene: Scene, status: Status) -> list[Item]:
         items.append([*item, (budget + " " * (4 - len(cost)), Ink.MUTED)])
     if status.observed_every > 1:
         items.append([(f"1 in {status.observed_every} steps", Ink.MUTED)])
+    if status.ranks > 1:
+        items.append([(f"{status.ranks} ranks", Ink.MUTED)])
     if math.isfinite(status.gpu_use):
         items.append(_item("GPU", percent(status.gpu_use, ascii=plain), 4))
     if status.gpu_memory_total:

@@ -135,7 +135,9 @@ def _details(scene: Scene, layer: LayerStatistics, width: int) -> list[list[Piec
 
 def _surveyed(scene: Scene, layer: LayerStatistics) -> list[tuple[str, int]]:
     numbers, labels = scene.maps.numbers(layer.info.name), scene.snapshot.labels if scene.snapshot else ()
-    return survey_words(numbers, layer.info.filters, labels, scene.ascii) if numbers is not None else []
+    return (
+        survey_words(numbers, layer.info.filters, labels, scene.ascii, layer.info.unit) if numbers is not None else []
+    )
 
 
 def _flowed(words: list[tuple[str, int]], width: int) -> list[list[Piece]]:
@@ -155,7 +157,11 @@ def _flowed(words: list[tuple[str, int]], width: int) -> list[list[Piece]]:
 
 def info_words(info: LayerInfo, ascii: bool = False) -> list[str]:
     """Return what is fixed of a layer, in words."""
-    words = [f"{info.filters:,} filters", f"{info.parameters:,} parameters"]
+    words = [f"{info.filters:,} {printable(info.unit, 20, ascii)}", f"{info.parameters:,} parameters"]
+    words += ["frozen"] if info.frozen else []
+    words += [f"used {info.calls:,} times in a pass"] if info.calls > 1 else []
+    words += [f"also {printable(', '.join(info.also), 60, ascii)}"] if info.also else []
+    words += ["strength without its sign"] if info.signed else []
     if info.output_point:
         words.append(f"seen {printable(info.output_point, 40, ascii)}")
     if info.receptive_field:

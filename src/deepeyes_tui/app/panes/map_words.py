@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from deepeyes_tui.app.chosen import rank_of
-from deepeyes_tui.app.panes.words import label_name, layer_name, waits
+from deepeyes_tui.app.panes.excerpts import label_of, place_words
+from deepeyes_tui.app.panes.words import layer_name, waits
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.maps import Sample, Stage
@@ -20,6 +21,8 @@ def waiting_words(scene: Scene) -> str:
     if not scene.layers:
         return "no layers"
     name = layer_name(scene, scene.selection.layer, 40)
+    if scene.replay is not None and not scene.replay.at_end:
+        return "instances are kept of the last state alone: End goes there"
     progress = scene.maps.progress
     if progress.stage is Stage.WARMING:
         once = " (compiling, this once)" if progress.seconds > COMPILING else ""
@@ -51,8 +54,10 @@ def instance_words(scene: Scene, sample: Sample, row: int, filters: tuple[int, .
     plain = scene.ascii
     y, x, height, width = sample.boxes[row].tolist()
     place = f"rows {y}-{y + height - 1}, columns {x}-{x + width - 1} of " if height and sample.input_size else ""
+    if where := place_words(sample, row):
+        place = f"{where} of "
     words = [
-        f"label {label_name(labels, int(sample.labels[row]), plain)}" if sample.labels[row] >= 0 else "no label",
+        "no label" if sample.labels[row] == -1 else f"label {label_of(labels, sample, int(sample.labels[row]), plain)}",
         f"{place}input {sample.inputs[row]} at step {sample.steps[row]:,}",
     ]
     for filter in filters[:2]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rich.cells import cell_len
 
-from deepeyes_tui.app.bindings import applicable
+from deepeyes_tui.app.bindings import Binding, applicable
 from deepeyes_tui.app.panes.base import Piece, wrapped, write
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
@@ -14,9 +14,15 @@ from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.proposals import Proposal
 from deepeyes_tui.app.scene import Asking, Question, Scene
 
-ENTERS = {Asking.SEARCH: "search", Asking.KEEP: "keep", Asking.RECALL: "take up", Asking.VALUE: "take it"}
+ENTERS = {
+    Asking.SEARCH: "search",
+    Asking.KEEP: "keep",
+    Asking.RECALL: "take up",
+    Asking.VALUE: "take it",
+    Asking.STEP: "go",
+}
 NOTE_ROWS = 3
-RESUME = "P resume"
+RESUME, HOLD = "P resume", "P hold"
 LAST = ("? help", "q leave")
 
 
@@ -53,7 +59,7 @@ def _message(text: str, ink: int, width: int, ascii: bool) -> Canvas:
 
 
 def _notice(scene: Scene) -> str:
-    notices = scene.snapshot.status.notices if scene.snapshot else ()
+    notices = scene.snapshot.status.notices if scene.snapshot and scene.replay is None else ()
     return notices[-1] if notices and not scene.desk.help else ""
 
 
@@ -69,7 +75,7 @@ def _question(canvas: Canvas, question: Question, ascii: bool) -> None:
 
 def _keys(canvas: Canvas, scene: Scene) -> None:
     here = [binding for binding in applicable(scene.context) if binding.short]
-    shown = [RESUME if binding.id == "pause" and scene.paused else binding.short for binding in here]
+    shown = [_short(scene, binding) for binding in here]
     first = [short for short in shown if short not in LAST]
     if scene.desk.help:
         first, last = ["j k scroll", "Esc back"], ["q leave"]
@@ -83,6 +89,12 @@ def _keys(canvas: Canvas, scene: Scene) -> None:
             room -= cell_len(short) + 2
     _hints(canvas, 1, fitting)
     _hints(canvas, canvas.width - 1 - sum(cell_len(short) + 2 for short in last) + 2, last)
+
+
+def _short(scene: Scene, binding: Binding) -> str:
+    if binding.id == "play" and scene.replay is not None and scene.replay.playing:
+        return HOLD
+    return RESUME if binding.id == "pause" and scene.paused else binding.short
 
 
 def _agreeing(canvas: Canvas, proposal: Proposal) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from deepeyes_tui.app.acts import act_words, letter, undone
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.panes.base import Pane, lay, sentence, table, write
+from deepeyes_tui.app.panes.timeline import timeline_text
+from deepeyes_tui.app.panes.two_runs import HEADS, ROWS, SIGN, VALIDATION_SIGN, compared, draw_two_runs, number_cells
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.curves import Curve, draw_curves, x_axis_end
 from deepeyes_tui.app.plots.flags import Flag
@@ -35,6 +37,9 @@ def draw_training(scene: Scene, width: int, height: int) -> Canvas:
     names, listed = quantities(scene), _rows_of_acts(scene, height)
     height -= listed
     _list_acts(canvas, scene, height, listed)
+    if scene.beside is not None and height > LEAST_HEIGHT + ROWS:
+        height -= ROWS
+        draw_two_runs(canvas, height, scene)
     if not names:
         lay(canvas, sentence(width, height, _why_nothing(scene)), 0, 0)
         return canvas
@@ -69,7 +74,8 @@ def _list_acts(canvas: Canvas, scene: Scene, top: int, rows: int) -> None:
 
 def quantities(scene: Scene) -> list[str]:
     """Return what curves there are, training and validation under one name: loss first, then accuracy."""
-    series = scene.snapshot.series if scene.snapshot else {}
+    others = scene.beside.series if scene.beside is not None else {}
+    series = [*(scene.snapshot.series if scene.snapshot else {}), *others]
     names = dict.fromkeys(name.removeprefix(VALIDATION) for name in series)
     return sorted(names, key=lambda name: {"loss": 0, "accuracy": 1}.get(name, 2))
 
@@ -84,17 +90,36 @@ def _plot(scene: Scene, name: str, width: int, height: int) -> Canvas:
     pair = _pair(scene, name)
     paired = len(pair) > 1 or name in ("loss", "accuracy")
     curves = [_curve(series, training, paired, width) for series, training in pair]
+    curves += _of_other(scene, name, width)
     step = scene.snapshot.status.step if scene.snapshot else 0
     return draw_curves(
         width,
         height,
         curves,
         title=printable(name, 20, scene.ascii),
-        x_max=x_axis_end(step),
+        x_max=x_axis_end(_last_step(scene, step)),
+        at=float(step) if scene.replay is not None else None,
         glyphs=scene.glyphs,
         flags=[Flag(entry.step, letter(entry)) for entry in scene.acts],
         percent=_is_share(name, [series for series, _ in pair]),
     )
+
+
+def _last_step(scene: Scene, step: int) -> int:
+    """Return where the curves end: those of a record go on behind the step that is shown, as may the other run's."""
+    recorded = scene.replay.timeline.last if scene.replay is not None else 0
+    others = scene.beside.series.values() if scene.beside is not None else ()
+    return max(step, recorded, *(int(series.step[-1]) for series in others if len(series.step)))
+
+
+def _of_other(scene: Scene, name: str, width: int) -> list[Curve]:
+    """Return the curves of the run beside this one, in other colours and with marks of their own."""
+    if scene.beside is None:
+        return []
+    called = printable(scene.beside.run, 24, scene.ascii)
+    looks = ((name, called, Ink.UP, SIGN), (VALIDATION + name, f"{called} val", Ink.WARNING, VALIDATION_SIGN))
+    known = [(scene.beside.series.get(key), words, ink, sign) for key, words, ink, sign in looks]
+    return [Curve(words, s.step, s.value, s.nonfinite, ink, sign) for s, words, ink, sign in known if s is not None]
 
 
 def _pair(scene: Scene, name: str) -> list[tuple[Series, bool]]:
@@ -123,8 +148,8 @@ def _is_share(name: str, curves: Sequence[Series]) -> bool:
 
 def _reads(scene: Scene) -> tuple[object, ...]:
     """Curves cost more to draw than all else, and change least: once a second is enough while training goes on."""
-    told = scene.acts, scene.desk.full
-    if scene.snapshot is None or scene.ended or not scene.snapshot.status.published_at:
+    told = scene.acts, scene.desk.full, scene.beside
+    if scene.snapshot is None or scene.ended or scene.replay is not None or not scene.snapshot.status.published_at:
         return (scene.snapshot, *told)
     status = scene.snapshot.status
     return int(status.published_at), status.state, scene.snapshot.generation, len(scene.snapshot.series), *told
@@ -133,13 +158,16 @@ def _reads(scene: Scene) -> tuple[object, ...]:
 def _facts(scene: Scene) -> str:
     count = len(scene.acts)
     if not count:
-        return ""
+        return scene.snapshot.status.summary if scene.snapshot else ""
     return f"{count:,} act{'s' * (count != 1)}{', f: more of them' if count > FEW_ACTS and not scene.desk.full else ''}"
 
 
 def training_text(scene: Scene) -> str:
     """Return what was done to the training, and the points of all curves, one behind the other."""
     told = f"{_acts_text(scene)}\n\n" if scene.acts else ""
+    told += f"{timeline_text(scene)}\n\n" if scene.replay is not None else ""
+    if pair := compared(scene):
+        told += table(("run", *HEADS), [[printable(run.run), *number_cells(run, scene.ascii)] for run in pair]) + "\n\n"
     if scene.snapshot is None or not scene.snapshot.series:
         return told + _why_nothing(scene)
     rows = []

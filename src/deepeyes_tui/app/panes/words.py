@@ -14,6 +14,8 @@ from deepeyes_tui.link.maps import LayerNumbers
 from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
 
 Said = tuple[str, int]
+ONE_OF = {"filters": "filter", "units": "unit", "heads": "head", "dimensions": "dimension"}
+"""One of what a layer's filters are."""
 WAITS = "waits for the next look"
 RECENT_STEPS = 100
 """Observed steps after which the square of a filter that was not reached again has half its size."""
@@ -71,11 +73,13 @@ def _hundredths(share: float) -> str:
     return f"{share:.2f}".removeprefix("0")
 
 
-def survey_words(numbers: LayerNumbers, filters: int, labels: Sequence[str], ascii: bool = False) -> list[Said]:
+def survey_words(
+    numbers: LayerNumbers, filters: int, labels: Sequence[str], ascii: bool = False, unit: str = "filters"
+) -> list[Said]:
     """Say what T4 and T5 ask of a layer: redundant filters, how well its input tells the labels apart."""
     said: list[Said] = []
     if not math.isnan(numbers.effective_filters):
-        effective = f"{short(numbers.effective_filters, ascii=ascii)} effective of {filters:,} filters"
+        effective = f"{short(numbers.effective_filters, ascii=ascii)} effective of {filters:,} {unit}"
         said.append((effective, int(Ink.WARNING) if numbers.redundant else int(Ink.DEFAULT)))
     if numbers.redundant:
         said.append((f"{numbers.redundant:,} redundant in {numbers.groups:,} groups", Ink.WARNING))
@@ -125,9 +129,9 @@ def reliability(snapshot: Snapshot, layer: LayerStatistics) -> np.ndarray:
 def filter_words(layer: LayerStatistics, index: int, ascii: bool = False) -> str:
     """Return the numbers of one filter in a sentence."""
     if not_seen(layer)[index]:
-        return f"filter {index}: no activation above 0 seen yet"
+        return f"{ONE_OF.get(layer.info.unit, 'filter')} {index}: no activation above 0 seen yet"
     maximum, reached = float(layer.maximum[index]), int(layer.reached_step[index])
-    words = [f"filter {index}: maximum {short(maximum, ascii=ascii)}"]
+    words = [f"{ONE_OF.get(layer.info.unit, 'filter')} {index}: maximum {short(maximum, ascii=ascii)}"]
     words.append(f"over half the layer's on {percent(float(layer.frequency[index]), ascii=ascii)}")
     if reached >= 0:
         behind = max(layer.last_observed_step - reached, 0)

@@ -110,6 +110,7 @@ def draw_curves(
     percent: bool = False,
     marks: Sequence[float] = (),
     flags: Sequence[Flag] = (),
+    at: float | None = None,
 ) -> Canvas:
     """Draw curves: legend with last values above, values at the left, steps below, a broken line at each of `marks`.
 
@@ -117,13 +118,14 @@ def draw_curves(
     lies more than `REACH` times the distance of the 5th to the 95th percentile beyond these is clipped (and all that
     `y_range` leaves out), and marked by an arrow at the edge. Values that are NaN or infinite are marked by crosses
     at the lower edge, and counted in the title; on a log axis, values up to 0 are left out. Each of `flags` is a broken
-    line with its sign on the axis of steps, or above where that has no line of its own.
+    line with its sign on the axis of steps, or above where that has no line of its own. `at` a step a cursor stands,
+    and the legend tells the values of then instead of the last ones.
     """
     canvas = Canvas(width, height)
     shown = [_points(curve, y_log) for curve in curves]
     body = 1 if height >= 3 else 0
     if body:
-        _legend(canvas, title, shown, glyphs, percent)
+        _legend(canvas, title, shown, glyphs, percent, at)
     if not any(points.x.size or points.lost for points in shown):
         _sentence(canvas, body, "no values yet")
         return canvas
@@ -134,6 +136,8 @@ def draw_curves(
     _marks(canvas, frame, marks, glyphs)
     _upright(canvas, frame, np.array([column for column, _ in signs], np.intp), glyphs)
     _lines(canvas, frame, shown, glyphs)
+    if at is not None:
+        _cursor(canvas, frame, at, glyphs)
     _beyond(canvas, frame, shown, glyphs)
     _flags(canvas, frame, signs)
     return canvas
@@ -341,6 +345,18 @@ def _upright(canvas: Canvas, frame: Frame, column: NDArray[np.intp], glyphs: Gly
     canvas.ink[rows, frame.left + column] = Ink.MUTED
 
 
+def _cursor(canvas: Canvas, frame: Frame, at: float, glyphs: Glyphs) -> None:
+    """Draw a line at a step, through what is free, and tint its column."""
+    column = frame.left + int(frame.column(np.array([at], np.float64))[0])
+    if not frame.left <= column < frame.left + frame.width:
+        return
+    rows = slice(frame.top, frame.top + frame.height)
+    free = canvas.glyph[rows, column] == ord(" ")
+    canvas.glyph[rows, column][free] = ord("|" if glyphs is Glyphs.ASCII else "│")
+    canvas.ink[rows, column][free] = Ink.POINTER
+    canvas.ground[rows, column] = Ink.BRUSH
+
+
 def _signs(frame: Frame, flags: Sequence[Flag]) -> list[tuple[int, str]]:
     known = [flag for flag in flags if math.isfinite(flag.x)]
     column = frame.column(np.array([flag.x for flag in known], np.float64))
@@ -356,12 +372,14 @@ def _flags(canvas: Canvas, frame: Frame, signs: Sequence[tuple[int, str]]) -> No
         canvas.text(row, start, sign, Ink.ACCENT, Look.BOLD)
 
 
-def _legend(canvas: Canvas, title: str, shown: Sequence[Points], glyphs: Glyphs, percent: bool) -> None:
+def _legend(
+    canvas: Canvas, title: str, shown: Sequence[Points], glyphs: Glyphs, percent: bool, at: float | None
+) -> None:
     """Write title, each curve's mark, name and last value, and the count of what is not a number."""
     plain = glyphs is Glyphs.ASCII
     column = canvas.text(0, 0, printable(title, canvas.width, plain), Ink.TITLE, Look.BOLD)
     room = canvas.width - column
-    choices = [list(_entries(shown, glyphs, percent, length)) for length in NAME_LENGTHS]
+    choices = [list(_entries(shown, glyphs, percent, length, at)) for length in NAME_LENGTHS]
     fitting = (entries for entries in choices if sum(len(text) + 2 for text, _ in entries) <= room)
     for text, ink in next(fitting, choices[-1]):
         column = column + 2 if column else 0
@@ -370,7 +388,9 @@ def _legend(canvas: Canvas, title: str, shown: Sequence[Points], glyphs: Glyphs,
         column = canvas.text(0, column, text, ink)
 
 
-def _entries(shown: Sequence[Points], glyphs: Glyphs, percent: bool, length: int) -> Iterator[tuple[str, int]]:
+def _entries(
+    shown: Sequence[Points], glyphs: Glyphs, percent: bool, length: int, at: float | None
+) -> Iterator[tuple[str, int]]:
     """Return the parts of the legend with their inks, names in at most `length` cells."""
     plain = glyphs is Glyphs.ASCII
     if lost := sum(points.lost for points in shown):
@@ -378,9 +398,16 @@ def _entries(shown: Sequence[Points], glyphs: Glyphs, percent: bool, length: int
     for points in shown:
         curve = points.curve
         mark = _marker(curve, glyphs) if curve.dotted else "*" if plain else "━"
-        last = float(np.asarray(curve.y).ravel()[-1]) if np.size(curve.y) else math.nan
+        last = _value_at(curve, at)
         value = as_percent(last, ascii=plain) if percent else short(last, ascii=plain)
         yield " ".join(filter(None, (mark, printable(curve.name, length, plain), value))), curve.ink
+
+
+def _value_at(curve: Curve, at: float | None) -> float:
+    """Return the value of a curve at a step, the newest one up to it; without a step the last; NaN without any."""
+    y = np.asarray(curve.y).ravel()
+    place = len(y) if at is None else int(np.searchsorted(np.asarray(curve.x).ravel()[: len(y)], at, "right"))
+    return float(y[place - 1]) if place else math.nan
 
 
 def _sentence(canvas: Canvas, row: int, text: str) -> None:
