@@ -21,6 +21,8 @@ def imported_after(code):
         "import deepeyes_tui.cli",
         "import deepeyes_tui.app.bindings",
         "from deepeyes_tui.cli import build_parser; build_parser()",
+        "import deepeyes_tui.history, deepeyes_tui.findings",
+        "import deepeyes_tui.script.session",
     ],
 )
 def test_the_viewer_never_imports_torch(code):
@@ -29,7 +31,12 @@ def test_the_viewer_never_imports_torch(code):
 
 @pytest.mark.parametrize(
     "code",
-    ["import deepeyes_tui; deepeyes_tui.watch", "import deepeyes_tui.demo.train", "import deepeyes_tui.probe.monitor"],
+    [
+        "import deepeyes_tui; deepeyes_tui.watch",
+        "import deepeyes_tui.demo.train",
+        "import deepeyes_tui.probe.monitor",
+        "import deepeyes_tui.script.finder",
+    ],
 )
 def test_the_training_side_never_imports_textual(code):
     found = imported_after(code)
