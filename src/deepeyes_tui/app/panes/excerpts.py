@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepeyes_tui.app.panes.words import label_name
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.columns import Column, draw_bars, draw_columns, ranked, scores, words_of
 from deepeyes_tui.app.plots.glyphs import Glyphs
@@ -18,6 +20,7 @@ from deepeyes_tui.app.plots.signals import draw_signal, scale_of
 from deepeyes_tui.app.plots.tiles import CAPTION, GAP, TileLayout
 from deepeyes_tui.app.plots.tokens import Spelling, Word, draw_text, draw_tokens, joined, spelling_of
 from deepeyes_tui.link.excerpts import CURVE, NOTHING, InputKind
+from deepeyes_tui.link.instances import OTHER_LABEL
 from deepeyes_tui.link.maps import Sample
 
 Rows = NDArray[np.intp]
@@ -64,6 +67,15 @@ def excerpt_layout(sample: Sample, count: int, width: int, height: int) -> TileL
 def spelling(sample: Sample, ascii: bool) -> Spelling:
     """Return how the tokens of a sample are written."""
     return spelling_of(sample.excerpts.pieces, sample.excerpts.special, ascii)
+
+
+def label_of(names: Sequence[str], sample: Sample | None, label: int, ascii: bool) -> str:
+    """Return the name of an instance's label, the text of the token where labels are tokens."""
+    if label == OTHER_LABEL:
+        return "other"
+    if sample is not None and sample.excerpts.named_labels and label >= 0:
+        return spelling(sample, ascii).word(label).text
+    return label_name(names, label, ascii)
 
 
 def words_at(sample: Sample, row: int, ascii: bool) -> tuple[list[Word], range]:

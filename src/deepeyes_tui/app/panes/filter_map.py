@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of
 from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
+from deepeyes_tui.app.panes.excerpts import label_of
 from deepeyes_tui.app.panes.input_map import label_legend, sizes_of
 from deepeyes_tui.app.panes.map_words import waiting_words
-from deepeyes_tui.app.panes.words import label_name, layer_name
+from deepeyes_tui.app.panes.words import layer_name
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.glyphs import DEAD
 from deepeyes_tui.app.plots.inks import Ink, label_inks
@@ -126,7 +127,7 @@ def filter_words(scene: Scene, shown: FilterMap, filter: int) -> str:
     if shown.dead[filter]:
         return f"filter {filter}: dead"
     names = scene.snapshot.labels if scene.snapshot else ()
-    own = label_name(names, int(shown.label[filter]), scene.ascii)
+    own = label_of(names, scene.sample, int(shown.label[filter]), scene.ascii)
     words = [f"filter {filter}: " + (f"label {own}" if has_label(shown)[filter] else "no label of its own")]
     words.append(f"strength {short(float(shown.strength[filter]), ascii=scene.ascii)}")
     words.append(f"over half its maximum on {percent(float(shown.coverage[filter]), ascii=scene.ascii)}")
@@ -173,7 +174,7 @@ def filter_map_columns(scene: Scene) -> Columns | None:
                 str(i),
                 "" if shown.dead[i] else f"{x:.5g}",
                 "" if shown.dead[i] else f"{y:.5g}",
-                "dead" if shown.dead[i] else label_name(names, int(shown.label[i]), scene.ascii),
+                "dead" if shown.dead[i] else label_of(names, scene.sample, int(shown.label[i]), scene.ascii),
                 short(float(shown.strength[i]), ascii=True),
                 percent(float(shown.coverage[i]), ascii=True),
                 f"{alike[0]} ({alike[1]:.2f})" if alike else "",

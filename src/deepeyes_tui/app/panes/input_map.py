@@ -12,8 +12,9 @@ from deepeyes_tui.app.charts import SIDE, Chart, chart_of, point_at_cursor
 from deepeyes_tui.app.chosen import flags_of, intensity, point_flags, stretch
 from deepeyes_tui.app.maps import InputMap
 from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
+from deepeyes_tui.app.panes.excerpts import label_of
 from deepeyes_tui.app.panes.map_words import busy_words, chosen_filters, instance_words, undetected_share, waiting_words
-from deepeyes_tui.app.panes.words import label_name, layer_name
+from deepeyes_tui.app.panes.words import layer_name
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, intensity_inks, intensity_levels, label_inks
 from deepeyes_tui.app.plots.label_legend import (
@@ -224,7 +225,7 @@ def label_legend(scene: Scene, labels: NDArray[np.int32], width: int, rows: int)
     return draw_labels(
         width,
         rows,
-        [label_name(known, int(i), scene.ascii) for i in order],
+        [label_of(known, scene.sample, int(i), scene.ascii) for i in order],
         counts[order].tolist(),
         label_inks(order, count).tolist(),
         [label_letter(int(i)) for i in order],
@@ -277,7 +278,7 @@ def input_map_columns(scene: Scene) -> Columns | None:
                 str(sample.ids[row]),
                 f"{x:.5g}",
                 f"{y:.5g}",
-                label_name(known, int(sample.labels[row]), scene.ascii),
+                label_of(known, sample, int(sample.labels[row]), scene.ascii),
                 short(float(shown.shape.weights[point]), ascii=True),
                 "undetected" if sample.undetected[row] else short(float(sample.maximum[row]), ascii=True),
                 PICTURES[kind[point]],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -25,12 +24,12 @@ from deepeyes_tui.app.panes.excerpts import (
     excerpt_layout,
     excerpt_text,
     kind_of,
+    label_of,
     place_words,
-    spelling,
 )
 from deepeyes_tui.app.panes.input_map import classes_of
 from deepeyes_tui.app.panes.map_words import chosen_filters, instance_words, waiting_words
-from deepeyes_tui.app.panes.words import label_name, layer_name
+from deepeyes_tui.app.panes.words import layer_name
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look, label_inks
 from deepeyes_tui.app.plots.label_legend import label_letters
@@ -40,7 +39,6 @@ from deepeyes_tui.app.plots.tiles import GAP, TICK, TileLayout, draw_tiles, tile
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.app.selection import Marks
 from deepeyes_tui.link.excerpts import InputKind
-from deepeyes_tui.link.instances import OTHER_LABEL
 from deepeyes_tui.link.maps import Sample
 
 TOP = 50
@@ -197,16 +195,7 @@ def _images(
     scale = curve_scale(sample, rows)
     low, high = (short(value, ascii=scene.ascii) for value in scale)
     curves = (draw_curve(sample, int(row), *layout.picture, scale, scene.glyphs) for row in page)
-    return [draw_mean_curve(sample, rows, *layout.picture, scale, scene.glyphs), *curves], f"{said}, {low} to {high}"
-
-
-def label_of(names: Sequence[str], sample: Sample, label: int, ascii: bool) -> str:
-    """Return the name of an instance's label, the text of the token where labels are tokens."""
-    if label == OTHER_LABEL:
-        return "other"
-    if sample.excerpts.named_labels and label >= 0:
-        return spelling(sample, ascii).word(label).text
-    return label_name(names, label, ascii)
+    return [draw_mean_curve(sample, rows, *layout.picture, scale, scene.glyphs), *curves], f"mean {low}..{high}"
 
 
 def _excerpts(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) -> Canvas:
