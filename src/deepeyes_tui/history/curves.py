@@ -1,6 +1,6 @@
 """Curves of any length in bounded room: exact for the newest values, in buckets of doubling width before.
 
-Each level of a curve holds so many pieces; once it has more, its two oldest become one piece of the level above.
+Each level of a curve holds so many whole pieces; once it has two more, its two oldest become one of the level above.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CurveStore:
 
     def __init__(self, connection: sqlite3.Connection, curves: int, points: int) -> None:
         self._connection, self._most = connection, curves
-        self._pieces = max(points // PIECE, 2)
+        self._pieces = max(points // PIECE, 1)
         self._ids: dict[str, int] = dict(connection.execute("SELECT name, id FROM curve"))
         self._levels: dict[tuple[int, int], deque[int]] = defaultdict(deque)
         for curve, level, number in connection.execute("SELECT curve, level, number FROM piece ORDER BY number"):
@@ -110,7 +110,7 @@ class CurveStore:
         numbers = self._levels[curve, level]
         if not numbers or numbers[-1] != number:
             numbers.append(number)
-        if len(numbers) > self._pieces:
+        if len(numbers) > self._pieces + 2:
             self._widen(curve, level)
 
     def _widen(self, curve: int, level: int) -> None:

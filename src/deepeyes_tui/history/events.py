@@ -64,7 +64,7 @@ class EventFinder:
         """Return what has happened since the state before."""
         before, self._before = self._before, now
         found = list(self._structure(before, now))
-        same = before if before is not None and before.generation == now.generation else None
+        same = before if before is not None and before.layers == now.layers else None
         found += [*self._epoch(before, now), *self._layers(same, now), *self._noticed(now)]
         return [Event(now.status.step, now.status.published_at, kind, text) for kind, text in found]
 

@@ -11,8 +11,9 @@ class Limits:
 
     total: bytes of the file and its log together. density: states kept for each doubling of a state's age, counted
     from the newest and from the first alike; it is halved as often as the bytes ask for it. points: buckets of one
-    curve per width; each width is twice the one before. curves: names. events: the newest that stay. every: seconds
-    between two states, at least. share: of all time, what the writing thread may spend on states.
+    curve per width, and at most thrice as many; each width is twice the one before. curves: names. events: the
+    newest that stay. every: seconds between two states, at least. share: of all time, what the writing thread may
+    spend on states.
     """
 
     total: int = 200_000_000

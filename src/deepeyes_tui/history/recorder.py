@@ -29,7 +29,7 @@ RETRY = 5.0
 """Seconds between two tries where the file cannot be written."""
 MOST_VALUES, MOST_EVENTS = 1 << 17, 1000
 """That wait in memory while the file cannot be written; the oldest go first."""
-TINY = 1 << 20
+TINY = 1 << 16
 """Bytes free below which a disk counts as full."""
 
 Item = TypeVar("Item")
@@ -135,10 +135,10 @@ class Recorder:
         snapshot, self._newest = self._newest, None
         values, events = [*self._waiting.values, *_drained(self._values)], [*self._waiting.events]
         events += _drained(self._events)
+        self._waiting = Batch(snapshot or self._waiting.state, values[-MOST_VALUES:], events[-MOST_EVENTS:])
         if snapshot is not None:
             self._step = snapshot.status.step
-            events += self._finder.news(snapshot)
-        self._waiting = Batch(snapshot or self._waiting.state, values[-MOST_VALUES:], events[-MOST_EVENTS:])
+            self._waiting = replace(self._waiting, events=[*events, *self._finder.news(snapshot)])
 
     def _write(self, batch: Batch) -> None:
         if self._writer is None:
@@ -166,6 +166,8 @@ class Recorder:
     def _note_failure(self, error: Exception) -> None:
         if self._failed_at is None:
             self._failed_at = self._step
+        if not isinstance(error, sqlite3.Error | OSError):
+            self._waiting = Batch()  # what cannot be written at all must not keep the rest from it
         writer, self._writer = self._writer, None
         if writer is not None:
             with suppress(sqlite3.Error):
@@ -174,6 +176,8 @@ class Recorder:
 
     def _reason(self, error: Exception) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if not isinstance(error, sqlite3.Error | OSError):
+            return f"a state cannot be written ({type(error).__name__}: {error})"
         try:
             full = shutil.disk_usage(self._path.parent).free < TINY
         except OSError:

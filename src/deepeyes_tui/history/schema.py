@@ -20,8 +20,9 @@ from deepeyes_tui.history.errors import HistoryError
 APPLICATION = 0x64796573
 VERSION = 1
 PAGE = 8192
-LOG_BYTES = 8 << 20
-"""To which the write-ahead log is cut back."""
+LARGEST_LOG, SMALLEST_LOG = 4 << 20, 16 * PAGE
+LOG_SHARE = 0.05
+"""Of the bytes of a history: those of the write-ahead log after which it is worked in."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS description (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
@@ -39,13 +40,18 @@ CREATE TABLE IF NOT EXISTS event (
 """
 
 
-def create(connection: sqlite3.Connection, *, shared_log: bool) -> None:
-    """Make the tables, with a write-ahead log where the file system can do that. Raises sqlite3.Error."""
+def create(connection: sqlite3.Connection, total: int, *, shared_log: bool) -> None:
+    """Make the tables of a history of `total` bytes at most, with a write-ahead log where the disk can do that.
+
+    Raises sqlite3.Error.
+    """
     connection.execute(f"PRAGMA page_size = {PAGE}")
     mode = "WAL" if shared_log else "TRUNCATE"
     connection.execute(f"PRAGMA journal_mode = {mode}").fetchall()
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}").fetchall()
+    log = int(max(min(total * LOG_SHARE, LARGEST_LOG), SMALLEST_LOG))
+    connection.execute(f"PRAGMA wal_autocheckpoint = {log // PAGE}").fetchall()
+    connection.execute(f"PRAGMA journal_size_limit = {log}").fetchall()
     connection.execute("BEGIN IMMEDIATE")
     for table in TABLES.split(";"):
         connection.execute(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,9 +52,11 @@ class HistoryWriter:
         self._limits, self._density = limits, limits.density
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise PermissionError(0, "it is no regular file")
         self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
         try:
-            create(self._connection, shared_log=shared_log)
+            create(self._connection, limits.total, shared_log=shared_log)
             self._curves = CurveStore(self._connection, limits.curves, limits.points)
             self._numbers = [number for (number,) in self._connection.execute("SELECT number FROM state")]
         except sqlite3.Error:
