@@ -35,7 +35,7 @@ class WatchCallback(TrainerCallback):
     ) -> None:
         """Begin to watch."""
         model, optimizer = kwargs["model"], kwargs.get("optimizer")
-        options = {"loader": kwargs.get("train_dataloader"), **self._options}
+        options = {"loader": kwargs.get("train_dataloader"), "tokenizer": _tokenizer(kwargs), **self._options}
         self._monitor = watch(model, optimizer=_plain(optimizer), **options)
         self._tap = LossTap(model)
 
@@ -79,3 +79,8 @@ class WatchCallback(TrainerCallback):
 
 def _plain(optimizer: Any) -> Optimizer | None:
     return plain_optimizer(optimizer) if isinstance(optimizer, Optimizer) else None
+
+
+def _tokenizer(known: Mapping[str, Any]) -> Any:
+    processing = known.get("processing_class")
+    return processing if hasattr(processing, "convert_ids_to_tokens") else None
