@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.analysis.redundancy import redundant_groups, redundant_pairs
+from deepeyes_tui.findings.limits import REACH
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
@@ -21,18 +22,19 @@ MOST_PAIRS = 20_000
 def surely_alike(
     activations: Floats, inputs: Numbers, phi: Floats, dead: NDArray[np.bool_], threshold: float, doubt: float
 ) -> tuple[Numbers, ...]:
-    """Return the groups of filters linked by similarities that are at least `threshold` but for a chance of `doubt`.
+    """Return the groups of filters linked by similarities that are at least `threshold`; any false one with a
+    probability of `doubt`.
 
     `activations (S, F)` of instances cut from `inputs (S,)`, `phi (F, F)` their weighted Jaccard similarity (DeepEyes,
     equation 1). Its error is that of a ratio of sums over inputs, as instances of one input resemble each other. In
     each group the filter that responds most comes first, the others ascend.
     """
     living = np.flatnonzero(~dead)
-    one, other, value = redundant_pairs(phi[np.ix_(living, living)], threshold, MOST_PAIRS)
+    one, other, value = redundant_pairs(phi[np.ix_(living, living)], threshold - REACH, MOST_PAIRS)
     one, other = living[one], living[other]
     sure = np.eye(len(phi), dtype=np.float32)
     if len(one):
-        least = value - NormalDist().inv_cdf(1 - doubt) * similarity_errors(activations, inputs, one, other)
+        least = value - NormalDist().inv_cdf(1 - doubt / len(one)) * similarity_errors(activations, inputs, one, other)
         kept = least >= threshold
         sure[one[kept], other[kept]] = sure[other[kept], one[kept]] = 1.0
     total = activations.sum(axis=0, dtype=np.float64)

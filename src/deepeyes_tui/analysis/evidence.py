@@ -66,7 +66,7 @@ def _alike_filters(
     like = compare_filters(seen)
     filled = ~blank(patches)[-len(like.activations) :]
     activations, phi = like.activations[filled], np.minimum(like.phi, weighted_jaccard(like.activations[filled]))
-    doubt = FALSE_ALARMS / max(layers * phi.shape[0] * (phi.shape[0] - 1) // 2, 1)
+    doubt = FALSE_ALARMS / max(layers, 1)
     groups = surely_alike(activations, inputs[-len(filled) :][filled], phi, like.dead, REDUNDANT, doubt)
     return replace(
         known,

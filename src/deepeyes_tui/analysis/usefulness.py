@@ -25,8 +25,8 @@ COORDINATES = 96
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """What enters a layer: the mean and covariance of some of its `size` values, and their root mean square; what
-    leaves it, by its root mean square.
+    """What enters a layer: the mean and covariance of some of its `size` values. `entering` and `leaving` are standard
+    deviations, of a value on the way in and out: constants say nothing.
     """
 
     layer: str
@@ -98,11 +98,9 @@ def entry_of(layer: str, patches: Floats, activations: Floats) -> Entry:
     some = patches[:, chosen].astype(np.float64)
     centred = some - some.mean(axis=0)
     covariance = centred.T @ centred / max(len(some), 1)
-    rms = [
-        float(np.sqrt((values.astype(np.float64) ** 2).mean())) if values.size else 0.0
-        for values in (some, activations)
-    ]
-    return Entry(layer, width, some.mean(axis=0), covariance, *rms)
+    entering = float(np.sqrt(np.diagonal(covariance).mean()))
+    leaving = float(np.sqrt(activations.var(axis=0, dtype=np.float64).mean()))
+    return Entry(layer, width, some.mean(axis=0), covariance, entering, leaving)
 
 
 def stream_before(entries: Sequence[Entry], place: int, likeness: float) -> tuple[str, float]:

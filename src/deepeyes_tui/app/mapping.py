@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.maps import MapBox
 from deepeyes_tui.app.scene import Scene, Trail
 from deepeyes_tui.link.analyst import Analyst
 from deepeyes_tui.link.errors import RingError
+from deepeyes_tui.link.findings import EvidenceRequest
 from deepeyes_tui.link.maps import FilterMapRequest, InputMapRequest, Request, Stage, SurveyRequest
 from deepeyes_tui.link.ring import RingReader, ring_path
 
@@ -22,6 +24,8 @@ GROWN = 2.0
 LOOK_EVERY = 1.0
 """Seconds between two looks at how a ring has grown."""
 SURVEY_EVERY = 30.0
+LOOK_AGAIN = 5.0
+"""Seconds after which what no instances could tell is asked again."""
 MOST_SURVEYED = 32
 """Layers that are compared with each other; those around the one in focus, where there are more."""
 
@@ -55,11 +59,14 @@ class Cartographer:
         self._asked: Wanted | None = None
         self._wanted: Wanted | None = None
         self._since = self._looked = 0.0
-        self._surveyed = float("-inf")
+        self._surveyed = self._examined = float("-inf")
         self._step = 0
 
     def look(self, scene: Scene) -> None:
-        """Ask for what is missing, if the maps are looked at."""
+        """Ask for what is missing, if the maps are looked at, or the findings."""
+        if scene.desk.focus is PaneName.FINDINGS:
+            self._examine(scene)
+            return
         wanted = self._of(scene)
         if wanted is None or not scene.desk.maps_screen:
             return
@@ -123,6 +130,19 @@ class Cartographer:
         if renew:
             self._step = scene.snapshot.status.step if scene.snapshot else 0
             self._send(FilterMapRequest(next(self._numbers), path, wanted.layer))
+
+    def _examine(self, scene: Scene) -> None:
+        """Ask what the instances say for the findings, again as they become others."""
+        now = self._clock()
+        if scene.snapshot is None or not scene.layers or not (self._idle() or self._asked is None):
+            return
+        known, generation = scene.maps.evidence, scene.snapshot.generation
+        outdated = known is not None and any(layer.generation != generation for layer in known.layers)
+        if now - self._examined >= (LOOK_AGAIN if outdated or known is None else SURVEY_EVERY):
+            self._examined = now
+            names = [info.name for info in scene.snapshot.layers]
+            layers = tuple((name, ring_path(self._rings(), i)) for i, name in enumerate(names))
+            self._send(EvidenceRequest(next(self._numbers), layers))
 
     def _survey(self, scene: Scene, now: float) -> None:
         assert scene.snapshot is not None

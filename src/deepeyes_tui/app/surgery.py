@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from deepeyes_tui.app import steering
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.finding_moves import offered
 from deepeyes_tui.app.marking import prune_command, without_marks
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.proposals import (
@@ -26,7 +28,7 @@ from deepeyes_tui.app.proposals import (
 )
 from deepeyes_tui.app.scene import Question
 from deepeyes_tui.link.errors import MessageError
-from deepeyes_tui.link.messages import Action, Command
+from deepeyes_tui.link.messages import SURGERY, Action, Command
 from deepeyes_tui.link.preview import Preview, Settings
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ DONE_WITHIN: Final = 300.0
 UNDO: Final = "undo"
 CHANGED: Final = "model has changed"
 """What a run says of an operation that was planned for another structure."""
+NOTHING_OFFERED: Final = "this finding offers nothing to do"
+BY_PANEL: Final = "E freezes the layer in focus: Enter goes to this one"
 NOTHING_MARKED: Final = "nothing is marked: space marks a filter in Filters, d all dead ones"
 
 
@@ -65,9 +69,12 @@ class Surgeon:
     def prune(self) -> None:
         """Show what pruning the marked filters would do."""
         self._thaw()
-        command = prune_command(self._viewer.scene)
+        scene = self._viewer.scene
+        command = offered(scene) if scene.desk.focus is PaneName.FINDINGS else prune_command(scene)
         if command is None:
-            self._viewer.say(NOTHING_MARKED, error=True)
+            self._viewer.say(NOTHING_OFFERED if scene.desk.focus is PaneName.FINDINGS else NOTHING_MARKED, error=True)
+        elif command.action not in SURGERY:
+            self._viewer.say(BY_PANEL)
         else:
             self.open(command)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.mapping import SETTLE, Cartographer
 from deepeyes_tui.app.maps import MapBox
 from deepeyes_tui.app.scene import Scene
@@ -36,6 +37,8 @@ def with_maps(scene: Scene, run: Run, seconds: float) -> Scene:
 
 def _complete(scene: Scene) -> bool:
     maps = scene.maps
+    if scene.desk.focus is PaneName.FINDINGS:
+        return bool(maps.failure) or maps.evidence is not None
     if maps.progress.stage is not Stage.READY:
         return False
     mapped = scene.input_map is not None and scene.input_map.quality is not None

@@ -30,7 +30,7 @@ def find(snapshot: Snapshot, evidence: Evidence | None = None) -> tuple[Finding,
     findings = [*find_stability(snapshot, layers), *find_degenerated(layers)]
     findings += find_undetected(layers, fitting, snapshot.labels)
     if fitting is not None:
-        findings += [*find_oversized(layers, fitting), *find_needed(fitting), *_too_little(layers, fitting)]
+        findings += [*find_oversized(layers, fitting), *find_needed(layers, fitting), *_too_little(layers, fitting)]
     order = list(Task)
     return tuple(sorted(findings, key=lambda found: (order.index(found.task), found.weight is not Weight.FAULT)))
 

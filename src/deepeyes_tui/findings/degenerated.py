@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deepeyes_tui.findings.chances import draws_needed, least_share, unseen_share
 from deepeyes_tui.findings.finding import Finding, Kind, Task
 from deepeyes_tui.findings.limits import ALWAYS, FALSE_ALARMS, RAREST
-from deepeyes_tui.findings.words import count, inputs_a_look, listed, share
+from deepeyes_tui.findings.words import count, goes_below_zero, inputs_a_look, listed, share
 from deepeyes_tui.link.messages import JSON, Action, Command
 from deepeyes_tui.link.snapshot import LayerStatistics
 
@@ -18,6 +18,8 @@ WINDOW = 10
 """Observed steps behind `window_instances`."""
 MEMORY = 144
 """Observed steps that a frequency rests on at most: half of what one with a half-life of 100 forgets."""
+
+BELOW_ZERO = " No nonlinearity follows this layer: values below 0 go on into the network, so these need not be dead."
 
 
 def find_degenerated(layers: list[LayerStatistics]) -> Iterator[Finding]:
@@ -46,9 +48,11 @@ def _dead(layer: LayerStatistics, dead: NDArray[np.intp], inputs: float, tests: 
         f"{share(rarest)} of the inputs or more would have been seen."
     )
     numbers = {"dead": len(filters), "filters": layer.info.filters, "window": layer.dead_window, "inputs": seen}
-    return Finding(
-        Task.DEGENERATED, Kind.DEAD, name, text, filters, {**numbers, "rarest": rarest}, prune(name, filters)
-    )
+    numbers["rarest"] = rarest
+    if goes_below_zero(layer.info):
+        text = text.replace(" active in", " above 0 in") + BELOW_ZERO
+        return Finding(Task.DEGENERATED, Kind.SILENT, name, text, filters, numbers)
+    return Finding(Task.DEGENERATED, Kind.DEAD, name, text, filters, numbers, prune(name, filters))
 
 
 def _surely_on(layer: LayerStatistics, number: int, inputs: float, tests: int) -> bool:

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     MOVING = "not stable yet"
     NONFINITE = "not finite"
     DEAD = "dead filters"
+    SILENT = "filters never above 0"
     ALWAYS_ON = "always-on filters"
     UNDETECTED = "undetected instances"
     UNSEEN_PATTERN = "unseen pattern"
@@ -69,6 +70,7 @@ PANES: Mapping[Kind, str] = {
     Kind.MOVING: "Perplexity",
     Kind.NONFINITE: "Layers",
     Kind.DEAD: "Filters",
+    Kind.SILENT: "Filters",
     Kind.ALWAYS_ON: "Filters",
     Kind.UNDETECTED: "Input Map",
     Kind.UNSEEN_PATTERN: "Input Map",

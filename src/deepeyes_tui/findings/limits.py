@@ -39,7 +39,7 @@ COPY_LIKENESS: Final = 0.85
 LEAST_COPIES: Final = 4
 """Living filters from which copies are judged: one or two may follow an input by chance."""
 
-ADDED: Final = 0.1
+ADDED: Final = 0.05
 """Size of what a layer adds to a stream, as a share of it, below which nothing is added to speak of."""
 
 SAME_INPUT: Final = 0.98
@@ -53,6 +53,10 @@ STEEP_RISE: Final = 0.1
 
 APART: Final = 0.8
 """Label purity at the end below which labels are not kept apart: of ten neighbours, two or more are of another one."""
+
+REACH: Final = 0.05
+"""Below the similarity that counts as redundant, how far pairs are from which sampling could make a false one: their
+errors are about a hundredth. Only those pairs count as tests."""
 
 OVERSIZED: Final = 0.75
 """Share of effective filters below which a layer is called oversized."""

@@ -11,17 +11,38 @@ from deepeyes_tui.findings.limits import APART, COPIES, FALSE_ALARMS, SMALL_RISE
 from deepeyes_tui.findings.words import share, with_error
 from deepeyes_tui.link.findings import Evidence, LayerEvidence
 from deepeyes_tui.link.messages import Action, Command
+from deepeyes_tui.link.snapshot import LayerInfo, LayerStatistics
+
+MOST_ALONG = 8
+"""Layers whose purity stands in one sentence."""
 
 
-def find_needed(evidence: Evidence) -> Iterator[Finding]:
-    """Yield the layers of no use, the purity of each, and whether the last ones leave something to do."""
-    known = evidence.layers
+def find_needed(layers: list[LayerStatistics], evidence: Evidence) -> Iterator[Finding]:
+    """Yield how labels come apart along the network and in each layer, the layers of no use, whether one is missing."""
+    infos = {layer.info.name: layer.info for layer in layers}
+    known = [layer for layer in evidence.layers if layer.layer in infos]
+    judged = [layer for layer in known if math.isfinite(layer.purities.rise)]
+    yield from _along(judged)
     for layer in known:
         if is_useless(layer, len(known)):
             yield _useless(layer)
         elif math.isfinite(layer.purities.rise):
-            yield _purity(layer)
-    yield from _missing([layer for layer in known if math.isfinite(layer.purities.rise)])
+            yield _purity(layer, infos[layer.layer])
+    yield from _missing(judged)
+
+
+def _along(layers: Sequence[LayerEvidence]) -> Iterator[Finding]:
+    """Yield the purity along the network, a number a layer."""
+    if len(layers) < 2:
+        return
+    first, last = layers[0].purities, layers[-1].purities
+    steps = [*layers[: MOST_ALONG - 1], layers[-1]] if len(layers) > MOST_ALONG else layers
+    way = ", ".join(f"{layer.layer} {with_error(layer.purities.before, math.nan)}" for layer in steps)
+    text = (
+        f"Label purity in the layers' inputs, one after the other: {way}; in the last output "
+        f"{with_error(last.after, last.after_error)} ({with_error(first.chance, math.nan)} by chance)."
+    )
+    yield Finding(Task.NEEDED, Kind.PURITY, "", text, numbers={"first": first.before, "last": last.after})
 
 
 def is_useless(layer: LayerEvidence, layers: int) -> bool:
@@ -56,7 +77,7 @@ def _no_better(layer: LayerEvidence) -> str:
     return f"; label purity {'rises' if purities.rise >= 0 else 'falls'} by {change}, no more than by chance"
 
 
-def _purity(layer: LayerEvidence) -> Finding:
+def _purity(layer: LayerEvidence, info: LayerInfo) -> Finding:
     p = layer.purities
     before, after = with_error(p.before, p.before_error), with_error(p.after, p.after_error)
     verdict = (
@@ -68,7 +89,7 @@ def _purity(layer: LayerEvidence) -> Finding:
     )
     text = (
         f"{layer.layer} keeps the labels {verdict}: purity of the 10 nearest neighbours {before} in its input, "
-        f"{after} in its output ({with_error(p.chance, math.nan)} by chance)."
+        f"{after} in its output ({with_error(p.chance, math.nan)} by chance){_pieces(info)}."
     )
     numbers = {
         "before": p.before,
@@ -80,6 +101,14 @@ def _purity(layer: LayerEvidence) -> Finding:
         "chance": p.chance,
     }
     return Finding(Task.NEEDED, Kind.PURITY, layer.layer, text, numbers=numbers)
+
+
+def _pieces(info: LayerInfo) -> str:
+    """Say that a layer sees pieces of its inputs only, which need not tell labels apart."""
+    if info.positions_per_input < 2 or not info.receptive_field:
+        return ""
+    size = "x".join(map(str, info.receptive_field))
+    return f"; it sees pieces of {size} of an input, which need not tell its label"
 
 
 def _missing(layers: Sequence[LayerEvidence]) -> Iterator[Finding]:

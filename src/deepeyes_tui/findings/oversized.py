@@ -39,7 +39,7 @@ def _redundant(layer: LayerStatistics, known: LayerEvidence) -> Finding:
 
 
 def _effective(layer: LayerStatistics, known: LayerEvidence) -> Finding:
-    text = f"{layer.info.name}: no two filters are surely alike. {_in_effect(layer, known)}"
+    text = f"No two filters of {layer.info.name} are surely alike. {_in_effect(layer, known)}"
     return Finding(Task.OVERSIZED, Kind.EFFECTIVE, layer.info.name, text, numbers=_numbers(layer, known))
 
 

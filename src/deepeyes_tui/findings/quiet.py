@@ -24,6 +24,8 @@ def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], e
             return f"No filter is dead or always on: {where}, over the last {count(window, 'observed step')} or more."
         case Task.UNSEEN if not kinds:
             most = max(layer.undetected for layer in layers)
+            if not most:
+                return "In every layer, each instance of the last observed steps is detected by some filter."
             return f"Nothing goes undetected to speak of: {share(most)} of the instances of any layer at most."
         case Task.UNSEEN if Kind.UNSEEN_PATTERN not in kinds and evidence is not None:
             return "No label and no place is overlooked: nothing that is undetected has a pattern to it."

@@ -5,22 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepeyes_tui.findings.finding import Finding, Kind, Task
-from deepeyes_tui.findings.words import count
+from deepeyes_tui.findings.words import count, named
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.snapshot import STABLE_BELOW, STABLE_WINDOWS, LayerStatistics, Snapshot
 
+WINDOW = 10
+"""Observed steps that are compared with as many before them."""
 RECENT = 3
 """Windows whose median says how far a layer moves now: a single one may be an odd batch."""
 
 
 def find_stability(snapshot: Snapshot, layers: list[LayerStatistics]) -> Iterator[Finding]:
-    """Yield a finding for each layer that has run."""
+    """Yield a finding for each layer that has run, and one on all that were not looked at long enough."""
+    early = []
     for layer in layers:
         if layer.nonfinite_since is not None:
             yield _nonfinite(layer)
-        yield _stable(snapshot, layer) if layer.stable_since is not None else _moving(layer)
+        if layer.stable_since is not None:
+            yield _stable(snapshot, layer)
+        elif len(_known(layer)) >= STABLE_WINDOWS:
+            yield _moving(layer)
+        else:
+            early.append(layer)
+    if early:
+        yield _too_early(early)
+
+
+def _known(layer: LayerStatistics) -> NDArray[np.float32]:
+    return layer.stability[np.isfinite(layer.stability)]
 
 
 def _stable(snapshot: Snapshot, layer: LayerStatistics) -> Finding:
@@ -32,19 +47,22 @@ def _stable(snapshot: Snapshot, layer: LayerStatistics) -> Finding:
 
 
 def _moving(layer: LayerStatistics) -> Finding:
-    name, known = layer.info.name, layer.stability[np.isfinite(layer.stability)]
-    if len(known) < STABLE_WINDOWS:
-        text = (
-            f"{name}: too early to say whether it is stable: {count(len(known), 'comparison')} of windows so far, "
-            f"{STABLE_WINDOWS} are needed ({count(layer.observed, 'observed step')})."
-        )
-        return Finding(Task.STABLE, Kind.UNKNOWN, name, text, numbers={"windows": len(known)})
-    moved = float(np.median(known[-RECENT:]))
+    name, moved = layer.info.name, float(np.median(_known(layer)[-RECENT:]))
     if moved < STABLE_BELOW:
         text = f"{name} is not stable yet, but has calmed: it moves by {moved:.2f} a window now, under {STABLE_BELOW}."
     else:
         text = f"{name} is not stable yet: it moves by {moved:.2f} a window, stable is under {STABLE_BELOW}."
     return Finding(Task.STABLE, Kind.MOVING, name, text, numbers={"distance": moved})
+
+
+def _too_early(layers: list[LayerStatistics]) -> Finding:
+    looked = min(layer.observed for layer in layers)
+    those = "are" if len(layers) > 1 else "is"
+    text = (
+        f"Too early to say whether {named([layer.info.name for layer in layers])} {those} stable: "
+        f"{count(looked, 'observed step')} so far, {WINDOW * (STABLE_WINDOWS + 1)} are needed."
+    )
+    return Finding(Task.STABLE, Kind.UNKNOWN, layers[0].info.name if len(layers) == 1 else "", text)
 
 
 def _nonfinite(layer: LayerStatistics) -> Finding:

@@ -15,7 +15,7 @@ from deepeyes_tui.findings.limits import (
     UNSEEN_SHARE,
     WORTH_SAYING,
 )
-from deepeyes_tui.findings.words import count, share
+from deepeyes_tui.findings.words import count, goes_below_zero, share
 from deepeyes_tui.link.findings import Evidence, LayerEvidence, Tally
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.snapshot import LayerStatistics
@@ -31,7 +31,8 @@ def find_undetected(
     tests = sum(len(known.labels) + len(known.places) for known in evidence.layers) if evidence else 0
     for layer in layers:
         known = evidence.of(layer.info.name) if evidence else None
-        patterns = list(_patterns(layer, known, labels, tests)) if known else []
+        judged = None if goes_below_zero(layer.info) else known
+        patterns = list(_patterns(layer, judged, labels, tests)) if judged is not None else []
         yield from patterns
         if not patterns and math.isfinite(layer.undetected) and layer.undetected >= WORTH_SAYING:
             yield _plain(layer, known)
@@ -72,7 +73,9 @@ def _plain(layer: LayerStatistics, known: LayerEvidence | None) -> Finding:
     name, undetected = layer.info.name, layer.undetected
     text = f"{share(undetected)} of the instances of {name} are detected by no filter"
     numbers = {"undetected": undetected, "instances": layer.window_instances}
-    if known is None or math.isnan(known.undetected):
+    if goes_below_zero(layer.info):
+        text += ": none is above 0 there. Values below 0 go on into the network, so nothing need be missed."
+    elif known is None or math.isnan(known.undetected):
         text += "; whether they have anything in common is not known without its instances."
     elif known.undetected < WORTH_SAYING:
         text += f": blank ones, nothing is missed ({share(known.undetected)} of what is not blank)."

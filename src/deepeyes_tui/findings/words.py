@@ -11,6 +11,8 @@ from deepeyes_tui.link.snapshot import LayerInfo
 MOST_NAMED = 12
 """Filters, or groups of them, that a sentence names."""
 
+MOST_LAYERS = 6
+
 
 def share(value: float) -> str:
     """Return a share of 1 in per cent: `37 %`, `3.4 %`, `under 0.1 %`."""
@@ -35,6 +37,22 @@ def listed(filters: Sequence[int]) -> str:
     """Return filters as a list, cut after a dozen."""
     text = format_filters(filters[:MOST_NAMED])
     return text if len(filters) <= MOST_NAMED else f"{text} and {len(filters) - MOST_NAMED:,} more"
+
+
+def named(layers: Sequence[str]) -> str:
+    """Return names of layers in a row, the last after `and`; of many, how many more there are."""
+    shown = list(layers[:MOST_LAYERS])
+    if len(layers) > MOST_LAYERS:
+        shown.append(f"{len(layers) - MOST_LAYERS:,} more layers")
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def goes_below_zero(info: LayerInfo) -> bool:
+    """Return whether negative values of a layer go on into the network, though only those above 0 are looked at: no
+    nonlinearity follows it, and absolute values are not what is shown.
+    """
+    last = info.output_point.rpartition(" + ")[2]
+    return not info.signed and not (last.isidentifier() and last.islower())
 
 
 def inputs_a_look(info: LayerInfo, instances: int, looks: int) -> float:

@@ -73,7 +73,7 @@ class LayerEvidence:
     places: tuple[Tally, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """What the layers' instances say; layers without any are missing."""
 
