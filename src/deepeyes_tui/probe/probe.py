@@ -36,7 +36,7 @@ from deepeyes_tui.probe.scalars import Scalars, batch_accuracy, curve_name
 from deepeyes_tui.probe.statistics.table import StatisticsTable
 from deepeyes_tui.probe.steering import OFF, Answer, Handler, Steering
 from deepeyes_tui.probe.surgeon import Surgeon
-from deepeyes_tui.probe.taps import EntryTap, attach, retire
+from deepeyes_tui.probe.taps import EntryTap, attach, retire, uncounted
 from deepeyes_tui.surgery.sample import Sample
 
 ACCURACY_EVERY = 0.1
@@ -310,7 +310,7 @@ class Probe:
         self._last += perf_counter() - started
 
     def _find_points(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        with uncompiled():
+        with uncompiled(), uncounted():
             found = discover(self._root, self._layers, args, kwargs, self._settings.layers)
         self._layers = found.layers
         self._points = {layer.name: found.points[layer.name] for layer in self._layers}

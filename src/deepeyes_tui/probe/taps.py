@@ -138,8 +138,10 @@ def is_real(value: Tensor) -> bool:
 @contextlib.contextmanager
 def apart() -> Iterator[None]:
     """Let torch's modes that are the user's (a default device, a count of operations) not see what we do."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(torch._C.DisableTorchFunction())
-        if torch._C._len_torch_dispatch_stack():
-            stack.enter_context(_disable_current_modes())
+    with torch._C.DisableTorchFunction(), uncounted():
         yield
+
+
+def uncounted() -> contextlib.AbstractContextManager[Any]:
+    """Let modes that look at every operation not see ours."""
+    return _disable_current_modes() if torch._C._len_torch_dispatch_stack() else contextlib.nullcontext()

@@ -23,7 +23,7 @@ def not_captured(function: Function) -> Function:
         skip = eval_frame._FrameAction.SKIP
         eval_frame.set_code_exec_strategy(code, eval_frame._FrameExecStrategy(skip, skip))
     else:
-        eval_frame.skip_code(code)  # type: ignore[attr-defined]  # torch before 2.7
+        eval_frame.skip_code(code)  # type: ignore[attr-defined]  # older torch
     return function
 
 

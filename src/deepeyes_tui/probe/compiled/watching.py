@@ -33,6 +33,7 @@ class GraphWatch:
         self._root, self._border, self._observer = root, border, observer
         modules = [layer.module for layer in layers if not isinstance(layer.module, CALLS_ONLY)]
         self._calls = [layer.name for layer in layers if isinstance(layer.module, CALLS_ONLY)]
+        notices.clear()
         self._taps = GraphTaps(root, modules, self._enter, self._pass)
 
     @property
