@@ -11,7 +11,7 @@ from deepeyes_tui.probe.ranks.group import Group, Vector
 from deepeyes_tui.probe.ranks.place import Place
 from deepeyes_tui.probe.ranks.wire import Wire
 
-SHORTEST_NAP, LONGEST_NAP = 0.001, 0.032
+SHORTEST_NAP, LONGEST_NAP = 0.0005, 0.016
 """Seconds between two looks at whether all ranks are ready."""
 
 

@@ -14,23 +14,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepeyes_tui.probe.observation import Observation
+from deepeyes_tui.probe.ranks.group import Vector
 from deepeyes_tui.probe.ranks.layout import CURVES, MOST_STEPS, Layout, Value
 from deepeyes_tui.probe.ranks.merger import Job, Merger
 from deepeyes_tui.probe.ranks.observer import Seen
 from deepeyes_tui.probe.shipment import Shipment
 from deepeyes_tui.probe.transfer import Transfer
 
-FINISHES_WITHIN = 1.0
+FINISHES_WITHIN = 3.0
 """Seconds for which the end of a run waits for what is on its way."""
+MOST_ON_THEIR_WAY = 16
+"""Observed steps whose activations are held; a rank that is further behind has seen nothing on the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What all ranks have seen on a step, the values of the curves up to it, and how often they want to observe."""
+    """What all ranks have seen on a step, the values of the curves up to it, how many steps from one observation to the
+    next suit all of them, and the seconds that this one took from rank to rank.
+    """
 
     observation: Observation
     values: list[Value]
     every: int
+    seconds: float
     shipment: Shipment
 
 
@@ -39,6 +45,7 @@ class _OnItsWay:
     seen: Seen
     after: int
     values: RankValues
+    began: float
     maxima: Job | None = None
     sums: Job | None = None
 
@@ -102,9 +109,11 @@ class Merging:
 
     def put(self, seen: Seen) -> None:
         """Send an observed step on its way."""
+        if len(self._way) >= MOST_ON_THEIR_WAY:
+            seen.forget()
         values, self._values = self._values, RankValues()
         values.send()
-        self._way.append(_OnItsWay(seen, self.after, values))
+        self._way.append(_OnItsWay(seen, self.after, values, monotonic()))
         self.after = seen.step
 
     def take(self) -> list[Merged]:
@@ -146,7 +155,7 @@ class Merging:
             return None
         return self._merged(one, one.maxima.result, one.sums.result)
 
-    def _put_sums(self, one: _OnItsWay, maxima: Any) -> bool:
+    def _put_sums(self, one: _OnItsWay, maxima: Vector) -> bool:
         if not one.seen.counting:
             peaks = self.layout.peaks(maxima, self.known)
             one.seen.count(peaks)
@@ -157,10 +166,11 @@ class Merging:
         one.sums = self.merger.put(self.layout.sums(one.seen.step, counts, one.values.all()), maxima=False)
         return True
 
-    def _merged(self, one: _OnItsWay, maxima: Any, sums: Any) -> Merged:
+    def _merged(self, one: _OnItsWay, maxima: Vector, sums: Vector) -> Merged:
         step = one.seen.step
         observation = self.layout.observation(step, maxima, sums)
-        return Merged(observation, self.layout.values(sums, one.after, step), int(maxima[-1]), one.seen.shipment)
+        values, seconds = self.layout.values(sums, one.after, step), monotonic() - one.began
+        return Merged(observation, values, int(maxima[-1]), seconds, one.seen.shipment)
 
 
 def steps_between(seconds: float, step_seconds: float, least: int) -> int:

@@ -43,6 +43,10 @@ class Seen:
         found = _read(self._tops)
         return found and {number: flat.reshape(len(self._kept[number]), -1) for number, flat in found.items()}
 
+    def forget(self) -> None:
+        """Let go of the activations: this rank has seen nothing."""
+        self._kept, self._tops = {}, []
+
     def count(self, peaks: NDArray[np.float32]) -> None:
         """Have the activations counted against the peaks `(L, MOST_CALLS)` of all ranks, and let go of them."""
         with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
@@ -23,9 +24,10 @@ from deepeyes_tui.probe.probe import Probe, ProbeSettings
 from deepeyes_tui.probe.ranks.followers import SilentGatherer, silent_outlets
 from deepeyes_tui.probe.ranks.following import FollowerSteering
 from deepeyes_tui.probe.ranks.herald import MEET, START
+from deepeyes_tui.probe.ranks.layout import CURVES, MOST_STEPS
 from deepeyes_tui.probe.ranks.leading import LeaderSteering
 from deepeyes_tui.probe.ranks.link import Link
-from deepeyes_tui.probe.ranks.merging import Merged, steps_between
+from deepeyes_tui.probe.ranks.merging import Merged, Merging, steps_between
 from deepeyes_tui.probe.ranks.observer import RankObserver
 from deepeyes_tui.probe.ranks.place import Place
 from deepeyes_tui.probe.ranks.team import Team
@@ -52,7 +54,8 @@ class RankProbe(Probe):
     ) -> None:
         self._place = place
         self._team: Team | None = None
-        self._step_seconds = self._merge_seconds = 0.0
+        self._early: deque[tuple[str, int, Any]] = deque(maxlen=MOST_STEPS * len(CURVES))
+        self._step_seconds = self._merge_seconds = self._way_seconds = 0.0
         super().__init__(model, optimizer, run, border, settings)
         self._team = team = Team(place, next(_sessions), _digest(self._root), self._wanted_every)
         self._ranked.link = Link(lambda: team.hindrance, team.call, team.meeting, self._settle, self._keep)
@@ -79,8 +82,8 @@ class RankProbe(Probe):
     def reset_maximum(self, layer: str | None) -> None:
         """Forget the maxima of a layer, or of all. Raises ValueError for a layer that is not there."""
         number = self._number(layer)
-        if self._team is not None and self._team.merging is not None:
-            self._team.merging.forget_peak(number)
+        if (merging := self._merging) is not None:
+            merging.forget_peak(number)
         super().reset_maximum(layer)
 
     def _open_outlets(self) -> Outlets:
@@ -92,7 +95,7 @@ class RankProbe(Probe):
     def _new_observer(self) -> RankObserver:
         sampler = Sampler(self._settings.seed + self._place.rank)
         observer = RankObserver(self._root, self._layers, self._border, sampler, self._gatherer)
-        observer.joint = self._joint
+        observer.joint = self._merging is not None
         return observer
 
     def _new_steering(self) -> Steering:
@@ -124,9 +127,12 @@ class RankProbe(Probe):
                 self._ranked.meet(call.number, step)
             elif call.kind == START:
                 self._pending.clear()
-                self._team.begin(step, [layer.filters for layer in self._layers])
-        if self._observer.joint != self._joint:
-            self._turn(self._joint)
+                self._team.begin([layer.filters for layer in self._layers])
+        joint = self._merging is not None
+        if self._observer.joint != joint:
+            self._turn(joint)
+        if self._early and (joint or self._team.alone):
+            self._put_early()
         self._observer.observing = self._observes_next()
         self._observer.keeps_output = self._judges_next()
 
@@ -134,6 +140,15 @@ class RankProbe(Probe):
         """Count activations for all ranks together from now on, or for this one alone again."""
         self._observer.joint = joint
         self._observer.know_peaks(self._table.largest())
+
+    def _put_early(self) -> None:
+        """Hand on the values that came before it was known whether the ranks would find each other."""
+        early, self._early = self._early, deque(maxlen=self._early.maxlen)
+        for curve, step, value in early:
+            if (merging := self._merging) is not None:
+                merging.put_value(curve, step, value)
+            else:
+                self._scalars.put(curve, step, value)
 
     def _start_anew(self) -> None:
         self._take_in(wait=True)
@@ -153,8 +168,9 @@ class RankProbe(Probe):
         self._observer.observing = self._observes_next()
 
     @property
-    def _joint(self) -> bool:
-        return self._team is not None and self._team.merging is not None and not self._team.apart
+    def _merging(self) -> Merging | None:
+        """What puts together what the ranks see, while they are together."""
+        return self._team.merging if self._team is not None and not self._team.apart else None
 
     def _observes_next(self) -> bool:
         if self._team is None:
@@ -167,30 +183,32 @@ class RankProbe(Probe):
         return super()._judges_next() if self._team is None or self._team.alone else self._observes_next()
 
     def _put(self, curve: str, value: Any) -> None:
-        if self._joint and self._team is not None and self._team.merging is not None:
-            self._team.merging.put_value(curve, self.step_number, value)
-        else:
+        if (merging := self._merging) is not None:
+            merging.put_value(curve, self.step_number, value)
+        elif self._team is None or self._team.alone or self._team.apart:
             super()._put(curve, value)
+        else:
+            self._early.append((curve, self.step_number, value))
 
     def _send_observation(self, targets: Any) -> None:
-        if not self._joint or self._team is None or self._team.merging is None:
+        if (merging := self._merging) is None:
             super()._send_observation(targets)
             return
         self._observed_steps += 1
         self._looked_at = self.step_number
-        self._team.merging.put(self._observer.collect_seen(self.step_number, targets))
+        merging.put(self._observer.collect_seen(self.step_number, targets))
 
     def _take_in(self, *, wait: bool = False) -> None:
         super()._take_in(wait=wait)
-        if self._team is None or self._team.merging is None:
+        if (merging := self._merging) is None:
             return
         started = perf_counter()
-        merging = self._team.merging
         done = merging.finish() if wait else merging.take()
         for merged in done:
             self._absorb(merged)
         if done:
             self._merge_seconds = (perf_counter() - started) / len(done)
+            self._way_seconds = done[-1].seconds
 
     def _absorb(self, merged: Merged) -> None:
         self._table.update(merged.observation)
@@ -203,7 +221,8 @@ class RankProbe(Probe):
     def _wanted_every(self) -> int:
         """Return how many steps from one observation to the next keep this rank within its budget."""
         cost = self._budget.expected + self._merge_seconds
-        seconds = max(1 / MOST_OBSERVATIONS_PER_SECOND, cost / (HEADROOM * self._settings.budget))
+        affordable = cost / (HEADROOM * self._settings.budget)
+        seconds = max(1 / MOST_OBSERVATIONS_PER_SECOND, affordable, self._way_seconds)
         return steps_between(seconds, self._step_seconds, self._settings.every)
 
     def _status(self) -> Status:

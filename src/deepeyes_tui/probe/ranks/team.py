@@ -19,7 +19,7 @@ from deepeyes_tui.probe.ranks.place import Place
 MEETS_WITHIN = 5.0
 """Seconds for which rank 0 waits with its first observation for the others."""
 ADAPTS_EVERY = 2.0
-"""Seconds between two changes of how often is observed."""
+"""Seconds after which it may be observed more often again."""
 
 
 class Team:
@@ -79,11 +79,11 @@ class Team:
         """Return whether all ranks observe this step."""
         return self.merging is not None and not self.apart and (step - self._start - 1) % self.every == 0
 
-    def begin(self, step: int, sizes: Sequence[int]) -> None:
-        """Put together what is seen from the next step on."""
+    def begin(self, sizes: Sequence[int]) -> None:
+        """Put together what is seen from the next step on, and the values of the curves from the first one on."""
         assert self._herald.wire is not None
         self._merger = Merger(self._herald.wire, self.place)
-        self.merging = Merging(Layout(sizes), self._merger, self._wanted, step, np.zeros(len(sizes), np.float32))
+        self.merging = Merging(Layout(sizes), self._merger, self._wanted, 0, np.zeros(len(sizes), np.float32))
 
     def lay_out(self, sizes: Sequence[int], known: ArrayLike) -> None:
         """Go on with layers of other sizes, of which the largest activations `known (L,)` are known."""
@@ -96,8 +96,9 @@ class Team:
 
     def adapt(self, wanted: int) -> None:
         """Have all ranks observe as often as suits the slowest of them; rank 0's to decide."""
-        other = wanted > self.every or 2 * wanted <= self.every
-        if self.place.leads and other and not self._herald.calls and monotonic() - self._adapted > ADAPTS_EVERY:
+        rested = monotonic() - self._adapted > ADAPTS_EVERY
+        other = wanted > self.every or (rested and 2 * wanted <= self.every)
+        if self.place.leads and other and not self._herald.calls:
             self._adapted = monotonic()
             self._herald.want(EVERY, wanted)
 
