@@ -11,6 +11,7 @@ from deepeyes_tui.link.runs import Run, claim_run
 from deepeyes_tui.link.snapshot import RunState, Snapshot
 from tests.app.synthetic import infos, snapshot
 
+LAYERS = infos()
 STEPS = tuple(range(40, 1201, 40))
 BEGAN = 1_700_000_000.0
 EVENTS = (
@@ -21,12 +22,12 @@ EVENTS = (
 )
 
 
-def state_at(step: int, layers=infos()) -> Snapshot:
+def state_at(step: int, layers=LAYERS) -> Snapshot:
     made = snapshot(layers, step=step, seed=step)
     return replace(made, status=replace(made.status, published_at=BEGAN + step / 10, started_at=BEGAN, loss=10 / step))
 
 
-def record(path: Path, steps=STEPS, layers=infos(), events=EVENTS) -> Path:
+def record(path: Path, steps=STEPS, layers=LAYERS, events=EVENTS) -> Path:
     """Write a history of these steps."""
     writer = HistoryWriter(path, Limits(), shared_log=True)
     before = 0
@@ -39,11 +40,11 @@ def record(path: Path, steps=STEPS, layers=infos(), events=EVENTS) -> Path:
     return path
 
 
-def recorded_run(name: str = "kept", steps=STEPS, layers=infos(), events=EVENTS) -> Run:
+def recorded_run(name: str = "kept", steps=STEPS, layers=LAYERS, events=EVENTS) -> Run:
     """Make a run that has ended, with a history; DEEPEYES_HOME and DEEPEYES_LIVE say where."""
     run = claim_run(name)
     record(history_path(run), steps, layers, events)
     run.log.write_text("first line\nlast line\n")
-    run.update(exit_status=0, state=str(RunState.FINISHED))
+    run.update(pid=2**22 + 1, exit_status=0, state=str(RunState.FINISHED))
     run.remove_live(keep_board=False)
     return run

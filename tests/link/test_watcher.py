@@ -51,10 +51,11 @@ def seen(watcher, clock, after=2.0):
 
 
 def test_from_the_first_look_to_the_end(run, watcher, clock):
-    assert seen(watcher, clock) == (Condition.WAITING, "waiting for the script to call deepeyes_tui.watch")
+    assert seen(watcher, clock) == (Condition.WAITING, "waiting for the script to train a model")
     writer = make_writer(run.board)
     publish(writer, clock, RunState.STARTING, 0)
     assert seen(watcher, clock)[0] == Condition.STARTING
+    assert seen(watcher, clock, 20)[1].endswith("no step yet for 20 s")
     publish(writer, clock)
     view = watcher.poll()
     assert (view.condition, view.sentence, view.snapshot.status.step) == (Condition.TRAINING, "training", 812)
@@ -93,6 +94,8 @@ def test_a_clock_that_was_set_back(run, watcher, clock):
         (RunState.TRAINING, None, Condition.GONE, "gone: the training process ended without a word"),
         (RunState.PAUSED, None, Condition.GONE, "gone: the training process ended without a word"),
         (RunState.TRAINING, -9, Condition.GONE, "gone: killed by SIGKILL"),
+        (RunState.TRAINING, -9, Condition.GONE, "when memory runs out"),
+        (RunState.TRAINING, 137, Condition.FAILED, "exit status 137, as of a process killed by SIGKILL"),
         (RunState.TRAINING, -99, Condition.GONE, "gone: killed by signal 99"),
         (RunState.TRAINING, 1, Condition.FAILED, "failed: exit status 1"),
         (RunState.FINISHED, 3, Condition.FAILED, "failed: exit status 3"),

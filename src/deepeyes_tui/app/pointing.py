@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deepeyes_tui.app import folding, map_moves, moves
-from deepeyes_tui.app.bindings import PANE_KEYS, PANES, SCATTERS, PaneName
+from deepeyes_tui.app.bindings import SCATTERS, PaneName
 from deepeyes_tui.app.charts import SIDE, Chart, chart_of
+from deepeyes_tui.app.chooser import moved
 from deepeyes_tui.app.folding import row_at_cursor, turn
 from deepeyes_tui.app.layout import Arrangement, Box
 from deepeyes_tui.app.panel import Row
 from deepeyes_tui.app.panel_moves import to_row
+from deepeyes_tui.app.panes.base import tab_labels
+from deepeyes_tui.app.panes.chooser import chooser_row
 from deepeyes_tui.app.panes.filters import map_layout
+from deepeyes_tui.app.panes.findings import finding_at
 from deepeyes_tui.app.panes.instances import tile_row
 from deepeyes_tui.app.panes.layers import row_at
 from deepeyes_tui.app.panes.panel import seen_lines
 from deepeyes_tui.app.panes.perplexities import tile_at
+from deepeyes_tui.app.picture import PANES
+from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.room import Room
 from deepeyes_tui.app.scene import Brush, Scene, filter_order
 from deepeyes_tui.app.tree import Row as TreeRow
@@ -30,6 +36,8 @@ def clicked(scene: Scene, arrangement: Arrangement, x: int, y: int) -> Scene:
         return scene
     if scene.desk.help:
         return scene.with_desk(help=False)
+    if scene.desk.chooser is not None:
+        return _in_chooser(scene, y - arrangement.header.height, arrangement.status.y - arrangement.header.height)
     if scene.desk.panel is not None:
         return _in_panel(scene, arrangement, y)
     name, box = next(((name, box) for name, box in arrangement.panes.items() if (x, y) in box), (None, None))
@@ -37,9 +45,8 @@ def clicked(scene: Scene, arrangement: Arrangement, x: int, y: int) -> Scene:
         return scene
     row, column = y - box.y - 1, x - box.x
     if row < 0:
-        return moves.to_pane(
-            scene, _tab_at(column) if arrangement.tabs and box.y == arrangement.header.height else name
-        )
+        tabs = arrangement.tabs and box.y == arrangement.header.height
+        return moves.to_pane(scene, _tab_at(scene, name, box.width, column) if tabs else name)
     return _select(moves.to_pane(scene, name), name, box, row, column)
 
 
@@ -51,13 +58,21 @@ def _in_panel(scene: Scene, arrangement: Arrangement, y: int) -> Scene:
     return to_row(scene, line.id) if isinstance(line, Row) else scene
 
 
-def _tab_at(column: int) -> PaneName:
-    at = 1
-    for key, pane in PANE_KEYS.items():
-        at += len(f" {key} {pane} ") + 1
-        if column < at:
+def _in_chooser(scene: Scene, row: int, height: int) -> Scene:
+    """Put the cursor on what is drawn in a row of the list to choose from."""
+    chooser = scene.desk.chooser
+    place = None if chooser is None else chooser_row(chooser, height, row)
+    return scene if chooser is None or place is None else moved(scene, place - chooser.row)
+
+
+def _tab_at(scene: Scene, name: PaneName, width: int, column: int) -> PaneName:
+    """Return the pane whose tab is at a column of the title rule; behind the last one, the pane in focus."""
+    end = 1
+    for pane, label in tab_labels(name, printable(PANES[name].facts(scene), ascii=scene.ascii), width, True):
+        end += 4 + (len(label) + 1 if label else 0)
+        if column < end:
             return pane
-    return PANES[-1]
+    return name
 
 
 def _select(scene: Scene, name: PaneName, box: Box, row: int, column: int) -> Scene:
@@ -65,6 +80,9 @@ def _select(scene: Scene, name: PaneName, box: Box, row: int, column: int) -> Sc
         return _in_list(scene, row_at(scene, box.width, box.height - 1, row))
     if name is PaneName.PERPLEXITY:
         found = tile_at(scene, box.width, box.height - 1, row, column)
+    elif name is PaneName.FINDINGS:
+        finding = finding_at(scene, box.width, box.height - 1, row)
+        return scene if finding is None else scene.with_desk(finding=finding)
     elif name in SCATTERS:
         return _point(scene, name, box, row, column)
     elif name is PaneName.INSTANCES:

@@ -16,12 +16,16 @@ Paths = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the tree: a group of `layers`, named by its `path`, or one layer, whose path is empty."""
+    """A row of the tree: a group of `layers`, named by its `path`, or one layer, whose path is empty.
+
+    `within`: a layer of the same name as the group that it stands in, as the heads of an attention and its block.
+    """
 
     label: str
     depth: int
     layers: tuple[int, ...]
     path: str = ""
+    within: bool = False
 
     @property
     def is_group(self) -> bool:
@@ -115,7 +119,7 @@ def _rows(node: _Node, parts: tuple[str, ...], depth: int) -> Iterator[Row]:
             continue
         yield Row(label, depth, _layers(child), ".".join(path) or ".")
         if child.layer is not None:
-            yield Row(path[-1], depth + 1, (child.layer,))
+            yield Row(path[-1], depth + 1, (child.layer,), within=True)
         yield from _rows(child, path, depth + 1)
 
 

@@ -25,6 +25,7 @@ from deepeyes_tui.app.moves import MOVES, to_pane
 from deepeyes_tui.app.opening import opened
 from deepeyes_tui.app.paced import PacedApp
 from deepeyes_tui.app.panel_moves import PANEL_MOVES, begin_typing
+from deepeyes_tui.app.panes.training import summary_of
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
@@ -183,6 +184,10 @@ class Viewer(PacedApp, inherit_bindings=False):
         if scene.replay is None and news.timeline is not None:
             scene = replace(scene, replay=started(news.timeline, self.setting.step))
         after = self._open(shown(scene, news))
+        told, now = summary_of(scene), summary_of(after)
+        if now and now != told and not after.desk.note:
+            after = after.with_desk(note=now, note_is_error=False)
+            self.set_timer(NOTE_SECONDS, lambda: self._unsay(now))
         # The last lines of the log say why; who looks at maps keeps them, and the header says it too.
         ended = after.failed and not scene.failed and after.log and not after.desk.maps_screen
         return to_pane(after, PaneName.LOG) if ended else after

@@ -22,6 +22,8 @@ SILENT_AFTER = 5.0
 """Seconds without a word from a training run before its state says so: more than a long step of a usual model."""
 SILENT_STEPS = 3.0
 """A run of long steps is silent after so many of them."""
+SHELL_SIGNAL = 128
+"""What shells and containers add to the number of the signal that ended a process."""
 LOOK_AT_PROCESS_EVERY = 1.0
 """Seconds between two looks at the process and its record: two small files each."""
 
@@ -137,7 +139,7 @@ class Watcher:
         if not self._alive:
             return (Condition.GONE, "gone: its folder was removed") if self._removed else self._judge_end()
         if self._snapshot is None:
-            return Condition.WAITING, "waiting for the script to call deepeyes_tui.watch"
+            return Condition.WAITING, "waiting for the script to train a model"
         return self._judge_running(self._snapshot)
 
     def _judge_running(self, snapshot: Snapshot) -> tuple[Condition, str]:
@@ -147,7 +149,8 @@ class Watcher:
             case RunState.PAUSED:
                 return Condition.PAUSED, f"paused at step {status.step}"
             case RunState.STARTING:
-                return Condition.STARTING, "starting: the model is being watched, no step yet"
+                so_far = f" for {_coarse(quiet)}" if quiet > SILENT_AFTER else ""
+                return Condition.STARTING, f"starting: the model is being watched, no step yet{so_far}"
             case RunState.TRAINING if quiet > _patience(status.steps_per_second):
                 return Condition.SILENT, f"silent for {_coarse(quiet)} (last step {status.step})"
             case RunState.TRAINING:
@@ -163,7 +166,10 @@ class Watcher:
             return _ended_by_itself(RunState(state), step)
         if record.exit_status == 0:
             if state is None:
-                return Condition.FINISHED, "the script ended without calling deepeyes_tui.watch"
+                return (
+                    Condition.FINISHED,
+                    "the script ended without calling deepeyes_tui.watch, and no model was found in it",
+                )
             return Condition.FINISHED, f"finished after {step} steps"
         return Condition.GONE, "gone: the training process ended without a word"
 
@@ -182,8 +188,19 @@ def _ended_badly(record: RunRecord, state: RunState | None, step: int) -> tuple[
     if state == RunState.STOPPED:
         return Condition.STOPPED, f"stopped at step {step}"
     if status < 0:
-        return Condition.GONE, f"gone: killed by {_signal_name(-status)}"
+        return Condition.GONE, f"gone: killed by {_killer(-status)}"
+    if status > SHELL_SIGNAL:
+        return (
+            Condition.FAILED,
+            f"failed: exit status {status}, as of a process killed by {_killer(status - SHELL_SIGNAL)}",
+        )
     return Condition.FAILED, f"failed: exit status {status}"
+
+
+def _killer(number: int) -> str:
+    """Name a signal; of the one that nobody can catch, say who sends it."""
+    why = " (by somebody, or by the system when memory runs out)" if number == signal.SIGKILL else ""
+    return f"{_signal_name(number)}{why}"
 
 
 def _signal_name(number: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from deepeyes_tui.app.bindings import PANE_KEYS, PaneName
+from deepeyes_tui.app.bindings import KEY_OF, PANE_KEYS, PaneName
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
@@ -106,17 +106,22 @@ def title_rule(scene: Scene, name: PaneName, facts: str, width: int, focused: bo
     line, ink = ("=-" if scene.ascii else "━─")[not focused], Ink.ACCENT if focused else Ink.FAINT
     canvas.text(0, 0, line * width, ink)
     facts = printable(facts, ascii=scene.ascii)
-    shown = [(key, pane) for key, pane in PANE_KEYS.items() if tabs or pane is name]
-    named = sum(len(pane) + 5 for _, pane in shown) + cell_len(facts) + 5 <= width
     column = 1
-    for key, pane in shown:
+    for pane, label in tab_labels(name, facts, width, tabs):
         here = pane is name
-        column = write(canvas, 0, column, _tab(key, pane if here or named else "", here, here and focused)) + 1
+        column = write(canvas, 0, column, _tab(KEY_OF[pane], label, here, here and focused)) + 1
     room = width - column - 4
     if facts and room >= min(cell_len(facts), LEAST_FACTS):
         facts = printable(facts, room, scene.ascii)
         canvas.text(0, width - cell_len(facts) - 3, f" {facts} ", Ink.MUTED)
     return canvas
+
+
+def tab_labels(name: PaneName, facts: str, width: int, tabs: bool) -> list[tuple[PaneName, str]]:
+    """Return the panes of a title rule with their names; where there is little room, empty ones but for its own."""
+    shown = [pane for pane in PANE_KEYS.values() if tabs or pane is name]
+    named = sum(len(pane) + 5 for pane in shown) + cell_len(facts) + 5 <= width
+    return [(pane, str(pane) if named or pane is name else "") for pane in shown]
 
 
 def _tab(key: str, name: str, here: bool, focused: bool) -> list[Piece]:

@@ -193,7 +193,8 @@ def _name(canvas: Canvas, row: int, scene: Scene, shown: Row, width: int, here: 
     if shown.is_group:
         canvas.text(row, indent, "+" if shown.path in folded else "-", Ink.ACCENT, look)
     ink = Ink.TITLE if shown.is_group else Ink.DEFAULT
-    canvas.text(row, 2 + indent, printable(shown.label, width - indent, scene.ascii), ink, look | reverse)
+    label = scene.snapshot.layers[shown.layers[0]].unit if shown.within and scene.snapshot else shown.label
+    canvas.text(row, 2 + indent, printable(label, width - indent, scene.ascii), ink, look | reverse)
 
 
 def _cells(

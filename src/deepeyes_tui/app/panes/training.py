@@ -37,6 +37,9 @@ def draw_training(scene: Scene, width: int, height: int) -> Canvas:
     names, listed = quantities(scene), _rows_of_acts(scene, height)
     height -= listed
     _list_acts(canvas, scene, height, listed)
+    if (summary := summary_of(scene)) and not listed and height >= STACKED_FROM:
+        height -= 1
+        canvas.text(height, 1, printable(summary, max(width - 2, 0), scene.ascii), Ink.MUTED)
     if scene.beside is not None and height > LEAST_HEIGHT + ROWS:
         height -= ROWS
         draw_two_runs(canvas, height, scene)
@@ -54,6 +57,11 @@ def draw_training(scene: Scene, width: int, height: int) -> Canvas:
         else:
             lay(canvas, _plot(scene, name, width, (i + 1) * height // count - first), first, 0)
     return canvas
+
+
+def summary_of(scene: Scene) -> str:
+    """Return what was found of the training, in a sentence; nothing where it was told."""
+    return scene.snapshot.status.summary if scene.snapshot else ""
 
 
 def _rows_of_acts(scene: Scene, height: int) -> int:
@@ -83,7 +91,7 @@ def quantities(scene: Scene) -> list[str]:
 def _why_nothing(scene: Scene) -> str:
     if scene.snapshot is None:
         return scene.sentence
-    return "no loss yet: pass it on with monitor.step(loss=loss)"
+    return summary_of(scene) or "no loss yet: pass it on with monitor.step(loss=loss)"
 
 
 def _plot(scene: Scene, name: str, width: int, height: int) -> Canvas:
@@ -158,13 +166,14 @@ def _reads(scene: Scene) -> tuple[object, ...]:
 def _facts(scene: Scene) -> str:
     count = len(scene.acts)
     if not count:
-        return scene.snapshot.status.summary if scene.snapshot else ""
+        return ""
     return f"{count:,} act{'s' * (count != 1)}{', f: more of them' if count > FEW_ACTS and not scene.desk.full else ''}"
 
 
 def training_text(scene: Scene) -> str:
     """Return what was done to the training, and the points of all curves, one behind the other."""
     told = f"{_acts_text(scene)}\n\n" if scene.acts else ""
+    told += f"{printable(summary_of(scene))}\n\n" if summary_of(scene) else ""
     told += f"{timeline_text(scene)}\n\n" if scene.replay is not None else ""
     if pair := compared(scene):
         told += table(("run", *HEADS), [[printable(run.run), *number_cells(run, scene.ascii)] for run in pair]) + "\n\n"

@@ -48,8 +48,9 @@ def draw_two_runs(canvas: Canvas, top: int, scene: Scene) -> None:
     if pair is None:
         return
     names = [printable(run.run, MOST_NAME, scene.ascii) for run in pair]
-    rows = [list(HEADS), *(number_cells(run, scene.ascii) for run in pair)]
-    column = 3 + max(cell_len(name) for name in names) + 2
+    numbers = [number_cells(run, scene.ascii) if run.status is not None else [""] * len(HEADS) for run in pair]
+    rows = [list(HEADS), *numbers]
+    column = first = 3 + max(cell_len(name) for name in names) + 2
     own = "*" if scene.ascii else "━"
     for row, (sign, name, ink) in enumerate(((own, names[0], Ink.TRAINING), (SIGN, names[1], Ink.UP)), top + 1):
         write(canvas, row, 1, [(sign, ink, Look.BOLD), (f" {name}", Ink.TITLE)])
@@ -61,5 +62,5 @@ def draw_two_runs(canvas: Canvas, top: int, scene: Scene) -> None:
             canvas.text(row, column, cell.rjust(width), Ink.MUTED if row == top else Ink.DEFAULT)
         column += width + 2
     if pair[1].status is None:
-        room = max(canvas.width - column - 1, 0)
-        canvas.text(top + 2, column, printable(pair[1].sentence, room, scene.ascii), Ink.WARNING)
+        room = max(canvas.width - first - 1, 0)
+        canvas.text(top + 2, first, printable(pair[1].sentence, room, scene.ascii), Ink.WARNING)

@@ -143,5 +143,8 @@ def filter_words(layer: LayerStatistics, index: int, ascii: bool = False) -> str
 
 
 def layer_name(scene: Scene, index: int, width: int | None = None) -> str:
-    """Return a layer's name as it may be drawn."""
-    return printable(scene.snapshot.layers[index].name, width, scene.ascii) if scene.snapshot else ""
+    """Return a layer's name as it may be drawn; heads are named by their module, which may have other layers within."""
+    if scene.snapshot is None:
+        return ""
+    info = scene.snapshot.layers[index]
+    return printable(f"{info.name} heads" if info.unit == "heads" else info.name, width, scene.ascii)
