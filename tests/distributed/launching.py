@@ -40,7 +40,7 @@ class Launched:
         assert self.process.returncode == 0, self.output
         return self.output
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> Snapshot | None:
         reader = BoardReader(self.run.board)
         try:
             return reader.read()
@@ -53,7 +53,7 @@ class Launched:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.process.communicate()[0]
             try:
-                if holds(found := self.snapshot()):
+                if (found := self.snapshot()) is not None and holds(found):
                     return found
             except (LinkError, LookupError, OSError):
                 pass

@@ -1,0 +1,118 @@
+"""Commands act on all ranks at the same step, and on all or none."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from deepeyes_tui.link.messages import Action
+
+from .launching import Launched, launched, names_of_runs
+from .training import batch, network, trainer
+
+AS_ONE = 1e-5
+GONE = [1, 3]
+States = dict[int, dict[str, Any]]
+
+
+def step_of(message: str) -> int:
+    found = re.search(r"at step (\d+)", message)
+    assert found is not None, message
+    return int(found[1])
+
+
+def go_on(training: Launched, steps: int = 8) -> None:
+    """Wait until the training is some steps further."""
+    reached = training.snapshot().status.step
+    training.until(lambda snapshot: snapshot.status.step >= reached + steps)
+
+
+def masked_training(before: dict[str, Any], step: int, steps: int) -> dict[str, Tensor]:
+    """Train on, in one process on the whole batches, with the filters `GONE` masked; return what is left."""
+    model = network()
+    model.load_state_dict(before["weights"])
+    optimizer = trainer(model)
+    optimizer.param_groups[0]["lr"] = before["lr"]
+    for name, one in model.named_parameters():
+        optimizer.state[one]["momentum_buffer"] = before["momenta"][name].clone()
+    mask = torch.ones(12, dtype=torch.float64)
+    mask[GONE] = 0
+    for number in range(step + 1, step + 1 + steps):
+        inputs, targets = batch(number)
+        optimizer.zero_grad()
+        cross_entropy(model[2:](model[:2](inputs) * mask), targets).backward()
+        optimizer.step()
+    kept = mask.bool()
+    left = dict(model.named_parameters())
+    return {"0.weight": left["0.weight"][kept], "0.bias": left["0.bias"][kept], "2.weight": left["2.weight"][:, kept]}
+
+
+def assert_as_masked(states: States, step: int) -> None:
+    expected = masked_training(states[step], step, 6)
+    for name, values in expected.items():
+        torch.testing.assert_close(states[step + 6]["weights"][name], values.detach(), rtol=AS_ONE, atol=AS_ONE)
+
+
+def assert_same_on_both(one: States, other: States) -> None:
+    """The ranks have to hold the same bits after each step."""
+    assert one.keys() == other.keys()
+    for step, state in one.items():
+        for name, values in state["weights"].items():
+            assert torch.equal(values, other[step]["weights"][name]), (step, name)
+        assert state["lr"] == other[step]["lr"]
+
+
+def test_ranks_are_steered_together(tmp_path):
+    with launched("steered", tmp_path) as training:
+        training.until(lambda snapshot: snapshot.status.step > 5 and snapshot.layer(0).has_run)
+        paused = step_of(training.done(Action.PAUSE).message)
+        time.sleep(8)  # longer than a collective of the training may take
+        assert training.snapshot().status.step == paused
+        training.done(Action.RESUME)
+        slower = step_of(training.done(Action.SET, name="lr", value=0.05).message)
+        frozen = step_of(training.done(Action.FREEZE, layer="2").message)
+        go_on(training)
+        thawed = step_of(training.done(Action.UNFREEZE, layer="2").message)
+        go_on(training)
+        cut = step_of(training.done(Action.PRUNE, filters={"0": GONE}).message)
+        go_on(training)
+        grown = step_of(training.done(Action.GROW, layer="2", count=2).message)
+        go_on(training)
+        undone = step_of(training.done(Action.UNDO).message)
+        go_on(training)
+        refused = training.ask(Action.PRUNE, filters={"0": [99]})
+        assert not refused.ok
+        assert [layer.filters for layer in training.snapshot().layers] == [10, 9, 4]
+        training.done(Action.STOP)
+        said = training.wait()
+    ended = {int(step) for step in re.findall(r"rank \d ended at step (\d+)", said)}
+    assert len(ended) == 1
+    assert names_of_runs() == ["ranks"]
+    assert said.count("deepeyes: paused") == 1
+    one, other = (torch.load(tmp_path / str(rank)) for rank in range(2))
+    assert_same_on_both(one, other)
+    assert (one[slower]["lr"], one[slower + 1]["lr"]) == (0.1, 0.05)
+    assert torch.equal(one[frozen]["weights"]["2.weight"], one[thawed]["weights"]["2.weight"])
+    assert not torch.equal(one[thawed + 1]["weights"]["2.weight"], one[thawed]["weights"]["2.weight"])
+    assert len(one[cut + 1]["weights"]["0.bias"]) == 10
+    assert_as_masked(one, cut)
+    assert (len(one[grown + 1]["weights"]["2.bias"]), len(one[undone + 1]["weights"]["2.bias"])) == (11, 9)
+
+
+@pytest.mark.parametrize("options", ["static_graph,gradient_as_bucket_view", "find_unused_parameters"])
+def test_wrappers_of_other_kinds_are_cut(tmp_path, options):
+    with launched("steered", tmp_path, options) as training:
+        training.until(lambda snapshot: snapshot.status.step > 5 and snapshot.layer(0).has_run)
+        cut = step_of(training.done(Action.PRUNE, filters={"0": GONE}).message)
+        go_on(training)
+        training.done(Action.STOP)
+        training.wait()
+    one, other = (torch.load(tmp_path / str(rank)) for rank in range(2))
+    assert_same_on_both(one, other)
+    assert_as_masked(one, cut)
