@@ -125,13 +125,14 @@ class Losses:
         if not isinstance(loss, Tensor) or not _is_plain(loss) or loss.is_complex():
             return
         output, targets = _argument(args, kwargs, 0, "input"), _argument(args, kwargs, 1, "target")
-        targets = targets.detach() if isinstance(targets, Tensor) and kind != "mse_loss" else None
+        right = functools.partial(share_right, kind, output, targets)
+        targets = targets.detach() if are_labels(kind, targets) else None
         with torch.no_grad():
             value = loss.detach() if loss.numel() == 1 else loss.detach().mean()
         if loss.grad_fn is None or not self._learning():
-            self._evaluated(Judgement(kind, value, targets, share_right(kind, output, targets)))
+            self._evaluated(Judgement(kind, value, targets, right()))
             return
-        judgement = Judgement(kind, value, targets, self._accuracy_if_due(kind, output, targets))
+        judgement = Judgement(kind, value, targets, self._accuracy_if_due(right))
         if len(self._judged) < MOST_KEPT:
             self._judged[_number(loss.grad_fn)] = judgement
         if not self._stepping or self._latest is None:
@@ -163,21 +164,32 @@ class Losses:
             node = following[0]
         return (scaled if scaled is not None else tensor.detach()), "backward"
 
-    def _accuracy_if_due(self, kind: str, output: Any, targets: Tensor | None) -> Tensor | None:
+    def _accuracy_if_due(self, right: Callable[[], Tensor | None]) -> Tensor | None:
         now = perf_counter()
         if now - self._accurate_at < ACCURACY_EVERY:
             return None
         self._accurate_at = now
-        return share_right(kind, output, targets)
+        return right()
 
 
-def share_right(kind: str, output: Any, targets: Tensor | None) -> Tensor | None:
+def are_labels(kind: str, targets: Any) -> bool:
+    """Return whether a loss function's targets say a class for each input, or each place in it: `(N,)`, shares of
+    classes `(N, C)`, or two classes as `(N,)` or `(N, 1)`.
+    """
+    if not isinstance(targets, Tensor) or kind == "mse_loss" or not targets.dim():
+        return False
+    if kind in CLASSES:
+        return targets.dim() == 1 or (targets.dim() == 2 and targets.is_floating_point())
+    return targets.numel() == len(targets)
+
+
+def share_right(kind: str, output: Any, targets: Any) -> Tensor | None:
     """Return the share of outputs `(N, C, *)` that say the class in `targets (N, *)`, of `(N,)` or `(N, 1)` that are on
     the side of theirs; None where the two are of other shapes. Classes below nought are left out.
     """
-    if not isinstance(output, Tensor) or targets is None or not targets.numel():
+    if not isinstance(output, Tensor) or not isinstance(targets, Tensor) or not output.dim() or not targets.numel():
         return None
-    rows = max(1, MOST_JUDGED // max(output[0].numel(), 1)) if output.dim() else 0
+    rows = max(1, MOST_JUDGED // max(output[0].numel(), 1))
     with torch.no_grad():
         return _share_right(kind, output.detach()[:rows], targets[:rows])
 
