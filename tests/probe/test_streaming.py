@@ -218,15 +218,15 @@ def test_a_layer_behind_its_normalisation_keeps_its_own_input(still):
 def test_no_input_is_held_after_its_layer():
     model, held = models.Residual(), []
     with deepeyes.watch(model, name="test") as monitor:
-        gatherer = monitor._probe._gatherer
-        model.bn1.register_forward_hook(lambda *_: held.append(len(gatherer._entering)))
-        model.relu.register_forward_hook(lambda *_: held.append(len(gatherer._entering)))
+        probe = monitor._probe
+        model.bn1.register_forward_hook(lambda *_: held.append(len(probe._gatherer._entering)))
+        model.relu.register_forward_hook(lambda *_: held.append(len(probe._gatherer._entering)))
         x, y = next(batches(1, shape=(3, 12, 12), classes=5))
         loss = functional.cross_entropy(model(x), y)
         loss.backward()
         monitor.step(targets=y)
-        assert gatherer._entering == {}
-        assert gatherer._pictures.size(torch.device("cpu")) is None
+        assert probe._gatherer._entering == {}
+        assert probe._gatherer._pictures.size(torch.device("cpu")) is None
     assert held == [1, 0, 0], "one from conv1 to bn1, whose tap comes behind this test's, and none behind that"
 
 
