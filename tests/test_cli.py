@@ -13,7 +13,7 @@ from deepeyes_tui.link.runs import claim_run, list_runs
 from deepeyes_tui.link.snapshot import RunState, Status
 from tests.link.boards import make_arrays, make_writer
 
-COMMANDS = ("demo", "run", "attach", "ls", "ctl", "doctor")
+COMMANDS = ("demo", "run", "attach", "ls", "rm", "export", "ctl", "doctor")
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_ls(capsys, run):
     status, out, _ = deepeyes(capsys, "ls")
     header, row = out.splitlines()
     assert status == 0
-    assert header.split() == ["run", "state", "step", "loss", "accuracy", "started"]
+    assert header.split() == ["run", "state", "step", "loss", "accuracy", "size", "history", "started"]
     assert row.split()[:5] == ["demo", "training", "12", "0.5000", "75.0%"]
     (entry,) = json.loads(deepeyes(capsys, "ls", "--json")[1])
     assert (entry["name"], entry["live"], entry["command"]) == ("demo", True, ["train.py"])

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from deepeyes_tui._version import __version__
 from deepeyes_tui.ctl import add_actions, control
+from deepeyes_tui.exporting.options import add_export_options
 from deepeyes_tui.link.errors import LaunchError, RunError, SettingsError
 from deepeyes_tui.link.launch import (
     Launched,
@@ -23,6 +24,7 @@ from deepeyes_tui.link.launch import (
 from deepeyes_tui.link.runs import Run, clean_name, find_run, sweep
 from deepeyes_tui.link.script_options import ScriptOptions, add_script_options, read_options
 from deepeyes_tui.link.settings import CHOICES, ViewOptions, load_options, parse_size
+from deepeyes_tui.removing import add_remove_options, remove
 
 DEMO = "deepeyes_tui.demo.train"
 
@@ -74,6 +76,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_attach(commands)
     _add_replay(commands)
     _add_ls(commands)
+    _add_rm(commands)
+    _add_export(commands)
     _add_report(commands)
     _add_ctl(commands)
     doctor = _command(commands, "doctor", _doctor, "what this terminal and this torch can do", "deepeyes doctor")
@@ -144,6 +148,17 @@ def _add_looking_on(parser: argparse.ArgumentParser) -> None:
 def _add_ls(commands: Commands) -> None:
     listing = _command(commands, "ls", _ls, "list the runs, live and ended", "deepeyes ls --json")
     listing.add_argument("--json", action="store_true", help="as one JSON array")
+
+
+def _add_rm(commands: Commands) -> None:
+    summary = "remove runs that are over (asks)"
+    add_remove_options(_command(commands, "rm", remove, summary, "deepeyes rm --older 30d --dry-run"))
+
+
+def _add_export(commands: Commands) -> None:
+    summary = "write what is known of a run to files: csv, json, parquet, tensorboard, pictures of views"
+    example = "deepeyes export demo --format csv --what layers --output numbers"
+    add_export_options(_command(commands, "export", _export, summary, example), _step, _size)
 
 
 def _add_report(commands: Commands) -> None:
@@ -268,6 +283,12 @@ def _ls(options: argparse.Namespace) -> int:
     from deepeyes_tui.listing import print_runs
 
     return print_runs(as_json=options.json)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from deepeyes_tui.exporting.command import export
+
+    return export(options)
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -7,11 +7,14 @@ import math
 import time
 from typing import Any
 
+from deepeyes_tui.history import history_path
 from deepeyes_tui.link.folders import runs_folder
+from deepeyes_tui.link.removal import size_of
 from deepeyes_tui.link.runs import Run, is_live, list_runs, sweep
 from deepeyes_tui.link.watcher import RunView, Watcher
+from deepeyes_tui.removing import bytes_in_words
 
-COLUMNS = ("run", "state", "step", "loss", "accuracy", "started")
+COLUMNS = ("run", "state", "step", "loss", "accuracy", "size", "history", "started")
 
 
 def print_runs(*, as_json: bool) -> int:
@@ -51,6 +54,8 @@ def facts(run: Run) -> dict[str, Any]:
         "exit_status": record.exit_status,
         "command": list(record.command),
         "folder": str(run.folder),
+        "size": size_of(run),
+        "history": history_path(run).exists(),
         "notices": list(status.notices) if status else [],
     }
 
@@ -66,6 +71,8 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         str(entry["step"]),
         _short(entry["loss"], ".4f"),
         _short(entry["accuracy"], ".1%"),
+        bytes_in_words(entry["size"]),
+        "yes" if entry["history"] else "no",
         _ago(time.time() - entry["started"]),
     )
 

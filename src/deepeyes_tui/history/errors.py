@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from deepeyes_tui.link.errors import RunError
 
-class HistoryError(Exception):
+
+class HistoryError(RunError):
     """A history is not there, or cannot be read."""

@@ -1,0 +1,140 @@
+"""What is exported, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepeyes_tui.exporting.sources import Source
+from deepeyes_tui.history import HistoryError
+from deepeyes_tui.link.snapshot import PERPLEXITY_BINS, LayerStatistics, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What part is wanted: up to or at a step, of one layer."""
+
+    step: int | None = None
+    layer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of equal length; unknown numbers are NaN, or None where a column is of whole numbers."""
+
+    name: str
+    columns: Mapping[str, Sequence[Any]]
+
+
+def scalars(source: Source, chosen: Chosen) -> Table:
+    """Every point of every curve: of the `count` values up to `step`, mean and bounds."""
+    columns: dict[str, list[Any]] = {key: [] for key in ("name", "step", "value", "low", "high", "count", "nonfinite")}
+    for name in source.series_names:
+        curve = source.curve(name, last=chosen.step)
+        columns["name"] += [name] * len(curve.step)
+        columns["value"] += curve.mean.tolist()
+        for key in ("step", "low", "high", "count", "nonfinite"):
+            columns[key] += getattr(curve, key).tolist()
+    return Table("scalars", columns)
+
+
+def layers(source: Source, chosen: Chosen) -> Table:
+    """One row a layer and state; `perplexity_00` ... are the shares of the instances in each bin."""
+    newest = source.at(_last(source) if chosen.step is None else chosen.step)
+    wanted = {layer.info.name for layer in _layers(newest, chosen)} if chosen.layer else None
+    rows = [
+        {"step": state.status.step, **_layer_row(layer)}
+        for state in states(source, chosen)
+        for layer in map(state.layer, range(len(state.layers)))
+        if wanted is None or layer.info.name in wanted
+    ]
+    return Table("layers", _columns(rows))
+
+
+def filters(source: Source, chosen: Chosen) -> Table:
+    """One row a filter, of the state at the chosen step, or of the newest."""
+    state = source.at(_last(source) if chosen.step is None else chosen.step)
+    parts = [_filter_columns(state.status.step, layer) for layer in _layers(state, chosen)]
+    names = parts[0] if parts else ()
+    return Table("filters", {name: [value for part in parts for value in part[name]] for name in names})
+
+
+def events(source: Source, chosen: Chosen) -> Table:
+    """What happened; times in seconds since the epoch."""
+    wanted = [event for event in source.events if chosen.step is None or event.step <= chosen.step]
+    keys = ("step", "at", "kind", "text")
+    return Table("events", {key: [getattr(event, key) for event in wanted] for key in keys})
+
+
+TABLES: Mapping[str, Callable[[Source, Chosen], Table]] = {
+    "scalars": scalars,
+    "layers": layers,
+    "filters": filters,
+    "events": events,
+}
+
+
+def states(source: Source, chosen: Chosen) -> Iterator[Snapshot]:
+    """Yield the state at the chosen step, or all that are kept and can be read."""
+    if chosen.step is not None:
+        yield source.at(chosen.step)
+        return
+    seen = -1
+    for step in source.steps.tolist():
+        state = source.at(step)
+        if state.status.step > seen:
+            seen = state.status.step
+            yield state
+
+
+def _last(source: Source) -> int:
+    return int(source.steps[-1]) if len(source.steps) else 0
+
+
+def _layers(state: Snapshot, chosen: Chosen) -> list[LayerStatistics]:
+    names = [layer.name for layer in state.layers]
+    if chosen.layer is None:
+        return [state.layer(index) for index in range(len(names))]
+    if chosen.layer not in names:
+        raise HistoryError(f"there is no layer {chosen.layer!r} at step {state.status.step}: {', '.join(names[:20])}")
+    return [state.layer(names.index(chosen.layer))]
+
+
+def _layer_row(layer: LayerStatistics) -> dict[str, Any]:
+    stability = layer.stability[np.isfinite(layer.stability)]
+    return {
+        "layer": layer.info.name,
+        "kind": layer.info.kind,
+        "filters": layer.info.filters,
+        "parameters": layer.info.parameters,
+        "observed": layer.observed,
+        "undetected": layer.undetected,
+        "stability": float(stability[-1]) if len(stability) else float("nan"),
+        "stable_since": layer.stable_since,
+        "dead": int(layer.dead.sum()),
+        "always_on": int(layer.always_on.sum()),
+        "nan": layer.nan,
+        "infinite": layer.infinite,
+        **{f"perplexity_{number:02}": float(layer.histogram[number]) for number in range(PERPLEXITY_BINS)},
+    }
+
+
+def _filter_columns(step: int, layer: LayerStatistics) -> dict[str, list[Any]]:
+    count = layer.info.filters
+    return {
+        "step": [step] * count,
+        "layer": [layer.info.name] * count,
+        "filter": list(range(count)),
+        "maximum": layer.maximum.tolist(),
+        "reached_step": layer.reached_step.tolist(),
+        "frequency": layer.frequency.tolist(),
+        "dead": layer.dead.tolist(),
+        "always_on": layer.always_on.tolist(),
+    }
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
