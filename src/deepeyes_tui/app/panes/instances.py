@@ -212,7 +212,7 @@ def _excerpts(scene: Scene, sample: Sample, rows: Rows, width: int, height: int)
     letters = label_letters(sample.labels)
     inks = label_inks(sample.labels, classes_of(scene, sample.labels))
     here = row_of(sample, scene.selection.point)
-    for line, (row, words) in enumerate(zip(page, captions, strict=True), AVERAGED):
+    for line, (row, words) in enumerate(zip(page[: max(height - AVERAGED, 0)], captions, strict=False), AVERAGED):
         canvas.text(line, GAP, TICK * bool(flags[row]), Ink.MARKED)
         canvas.text(line, GAP + 1, chr(letters[row]), int(inks[row]), Look.BOLD)
         lay(canvas, draw_line(sample, row, wide, scene.ascii), line, GAP + 3)
