@@ -11,6 +11,11 @@ import torch
 from torch import Tensor, nn
 
 
+def is_torchs_own(module: nn.Module) -> bool:
+    """Return whether a module works as torch's own attention does: it is one, or of a class that adds nothing to it."""
+    return isinstance(module, nn.MultiheadAttention) and type(module).forward is nn.MultiheadAttention.forward
+
+
 @dataclass(frozen=True, slots=True)
 class AttentionCall:
     """One call of a `nn.MultiheadAttention`, with the arguments it had."""
@@ -18,6 +23,12 @@ class AttentionCall:
     module: nn.MultiheadAttention
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+
+    @property
+    def data(self) -> Tensor:
+        """The queries."""
+        query: Tensor = self.args[0] if self.args else self.kwargs["query"]
+        return query
 
     def attended(self) -> Tensor:
         """Return the output of all heads side by side, laid out as the module's own output, before the projection and
@@ -27,8 +38,8 @@ class AttentionCall:
         is drawn, and nothing of the user's own call is touched.
         """
         with torch.no_grad():
-            output: Tensor = _twin(self.module).forward(*self.args[:4], **self._rest())[0]
-        return output
+            attended: Tensor = nn.MultiheadAttention.forward(_twin(self.module), *self.args[:4], **self._rest())[0]
+        return attended
 
     def _rest(self) -> dict[str, Any]:
         names = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask", "average_attn_weights")

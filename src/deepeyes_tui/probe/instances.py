@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from deepeyes_tui.probe.attention import AttentionCall
 from deepeyes_tui.probe.layers import Layer, Values
 from deepeyes_tui.probe.nonlinearities import Nonlinearity, rectify
 
@@ -68,7 +69,8 @@ class Sampler:
         """
         if isinstance(output, PackedSequence):
             return self._draw_packed(layer, output, per_input, nonlinearity)
-        values = layer.by_position(output.detach())  # (N, *grid, width)
+        whole = output.attended() if isinstance(output, AttentionCall) else output.detach()
+        values = layer.by_position(whole)  # (N, *grid, width)
         batch, grid = values.shape[0], values.shape[1:-1]
         places = math.prod(grid)
         if batch * places == 0 or values.shape[-1] != layer.width:

@@ -13,14 +13,15 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.rnn import PackedSequence
 
-from deepeyes_tui.probe.attention import AttentionCall
+from deepeyes_tui.probe.attention import AttentionCall, is_torchs_own
 
 WRAPPERS = ("module", "_orig_mod")
 """Attributes under which DataParallel, DistributedDataParallel and torch.compile keep the user's model."""
 SEQUENCES = (nn.RNNBase, nn.MultiheadAttention)
 TUPLES = (*SEQUENCES, nn.RNNCellBase)
 """Modules whose output is the first of a tuple."""
-Values = Tensor | PackedSequence
+Values = Tensor | PackedSequence | AttentionCall
+"""What can be drawn from; of a call of attention only then is it worked out what its heads gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,9 @@ class Layer:
 
         Of a recurrent layer these are the hidden states of its last layer, of a cell its hidden state.
         """
-        if isinstance(output, AttentionCall):
-            return output.attended()
         if isinstance(self.module, TUPLES) and isinstance(output, tuple) and not isinstance(output, PackedSequence):
             output = output[0] if output else None
-        return output if isinstance(output, Tensor | PackedSequence) else None
+        return output if isinstance(output, Values) else None
 
     def by_position(self, output: Tensor) -> Tensor:
         """Return the output as `(N, *grid, width)`, a view."""
@@ -126,7 +125,7 @@ def find_layers(model: nn.Module, patterns: Sequence[str] | None = None) -> list
         if not (inside and name.startswith(inside)):
             names.setdefault(id(module), []).append(name)
             modules[id(module)] = module
-        if isinstance(module, nn.MultiheadAttention):
+        if is_torchs_own(module):
             inside = (*inside[-64:], f"{name}." if name else "")
     found = (_as_layer(names[key], module, patterns) for key, module in modules.items())
     return [layer for layer in found if layer is not None]
@@ -165,7 +164,8 @@ def _layer_of(name: str, module: nn.Module, **more: Any) -> Layer | None:
         return _recurrent(name, module, kind, more)
     if isinstance(module, nn.RNNCellBase):
         return Layer(name, module, kind, module.hidden_size, unit="units", signed=True, words=_HIDDEN, **more)
-    if isinstance(module, nn.MultiheadAttention):
+    if is_torchs_own(module):
+        module = cast(nn.MultiheadAttention, module)
         more = {**more, "time_first": not module.batch_first, "head_size": module.head_dim, "words": HEADS}
         return Layer(name, module, kind, module.num_heads, unit="heads", signed=True, **more)
     return None

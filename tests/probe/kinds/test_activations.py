@@ -6,6 +6,8 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from deepeyes_tui.probe.attention import AttentionCall
+
 from . import networks
 from .seeing import see
 
@@ -197,6 +199,26 @@ def test_heads_of_torchs_attention(batch_first, masked, by_name):
     close(seen["attention"], heads_of(model.attention, x, memory, memory, mask))
     assert (seen.layer("attention").unit, seen.layer("attention").filters) == ("heads", 2)
     close(seen.patches["attention"], x.reshape(15, 8))
+
+
+def test_attention_with_a_pass_of_its_own_is_seen_in_its_parts():
+    class Own(nn.MultiheadAttention):
+        def forward(self, x):
+            return self.out_proj(torch.tanh(x)).relu()
+
+    model, x = nn.Sequential(Own(8, 2), nn.Linear(8, 2)), torch.randn(3, 5, 8)
+    seen = see(model, x)
+    assert [layer.name for layer in seen.found.layers] == ["0.out_proj", "1"]
+    close(seen["0.out_proj"], model[0](x).detach())
+
+
+def test_attention_whose_pass_was_wrapped_is_asked_past_the_wrapper():
+    attention, x = nn.MultiheadAttention(8, 2, batch_first=True), torch.randn(3, 5, 8)
+    plain, calls = attention.forward, []
+    expected = heads_of(attention, x, x, x)
+    attention.forward = lambda *args, **kwargs: (calls.append(1), plain(*args, **kwargs))[1]
+    close(AttentionCall(attention, (x, x, x), {}).attended().unflatten(2, (2, 4)).abs().mean(3), expected)
+    assert not calls
 
 
 @pytest.mark.parametrize("flash", [True, False])

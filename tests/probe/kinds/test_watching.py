@@ -1,5 +1,8 @@
 """Training of each kind of model under the monitor: seen, and bit-identical to training without it."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,8 @@ from torch.nn import functional
 
 import deepeyes_tui as deepeyes
 from deepeyes_tui.link.board import BoardReader
-from deepeyes_tui.link.messages import Action
+from deepeyes_tui.link.control import ControlClient
+from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.ring import RingReader, ring_path
 from deepeyes_tui.link.runs import find_run
 from deepeyes_tui.probe.operations import operation
@@ -120,6 +124,37 @@ def test_frozen_and_silent_layers_are_marked():
     assert not infos["mlp.gate"].frozen
     assert infos["never"].calls == 0
     assert infos["mlp.gate"].output_point == "silu + times mlp.up"
+
+
+def test_gated_units_are_pruned_and_heads_stay_what_they_are():
+    torch.manual_seed(0)
+    model, tokens = networks.Gpt(mlp=networks.SwiGlu), torch.randint(11, (6, 10))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with deepeyes.watch(model, optimizer=optimizer, name="cut") as monitor:
+        sent = []
+        for step in range(6):
+            model(tokens).sum().backward()
+            optimizer.step()
+            if step == 2:
+                sent.append(prune_soon(monitor.name, "blocks.0.mlp.gate", [1, 2]))
+            monitor.step(0.0)
+        name, errors = monitor.name, monitor._border.errors
+    sent[0].join(10)
+    assert errors == 0
+    snapshot = BoardReader(find_run(name).board).read()
+    sizes = {info.name: info.filters for info in snapshot.layers}
+    assert (sizes["blocks.0.mlp.gate"], sizes["blocks.1.mlp.gate"], sizes["blocks.0.attn"]) == (10, 12, 2)
+    assert all(snapshot.layer(number).has_run for number in range(len(sizes)))
+
+
+def prune_soon(run, layer, filters):
+    """Send the command, and return the thread that waits for its answer once it has arrived."""
+    client = ControlClient(find_run(run).control)
+    command = Command(Action.PRUNE, {"filters": {layer: filters}})
+    thread = threading.Thread(target=client.send, args=(command,))
+    thread.start()
+    time.sleep(0.2)
+    return thread
 
 
 @pytest.mark.parametrize(
