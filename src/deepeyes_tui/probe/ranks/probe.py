@@ -33,6 +33,7 @@ from deepeyes_tui.probe.ranks.place import Place
 from deepeyes_tui.probe.ranks.team import Team
 from deepeyes_tui.probe.steering import Steering
 
+SHARDED = ("FullyShardedDataParallel", "FSDPModule")
 FRESH = 0.1
 """Weight of the newest step in the mean time of one."""
 _sessions = count()
@@ -149,6 +150,14 @@ class RankProbe(Probe):
                 merging.put_value(curve, step, value)
             else:
                 self._scalars.put(curve, step, value)
+
+    def _note_layers(self, *args: Any) -> None:
+        super()._note_layers(*args)
+        if any(kind.__name__ in SHARDED for one in self._root.modules() for kind in type(one).__mro__):
+            self._notices["sharded"] = (
+                "the model is sharded: what passes through its layers is watched; its tensors are split over "
+                "processes, and surgery is refused"
+            )
 
     def _start_anew(self) -> None:
         self._take_in(wait=True)

@@ -65,6 +65,7 @@ def _rebuild(model: DistributedDataParallel) -> None:
     if model.static_graph:
         model.reducer._set_static_graph()
         model.logger._set_static_graph()
+        model._static_graph_delay_allreduce_enqueued = False  # the first pass of a static graph is gathered at its end
     if getattr(model, "mixed_precision", None) is not None:
         model.reducer._set_mixed_precision_param_dtype(model.mixed_precision.param_dtype)
     model._has_rebuilt_buckets, model._comm_hooks = False, []

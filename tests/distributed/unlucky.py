@@ -1,0 +1,55 @@
+"""Trainings in which one rank does not do as it should: `absent`, `other model`, `ends early`, `sharded`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import torch
+from torch import distributed, nn
+
+import deepeyes_tui as deepeyes
+
+from .training import batch, network, train_step, trainer
+
+LONGEST = 60.0
+
+
+def watched(case: str, rank: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> deepeyes.Monitor:
+    """Return this rank's monitor: one that does nothing where the case says so."""
+    if case == "other model" and rank:
+        return deepeyes.watch(nn.Sequential(nn.Linear(2, 2)), name="ranks")
+    return deepeyes.watch(model, optimizer=optimizer, name="ranks", budget=0.5, enabled=not (rank and case == "absent"))
+
+
+def main(case: str) -> None:
+    """Train until rank 0 is told to stop; the other rank does what rank 0 does."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo")
+    rank, began, step = distributed.get_rank(), time.monotonic(), 0
+    model: nn.Module = network()
+    if case == "sharded":
+        from torch.distributed.fsdp import fully_shard
+
+        fully_shard(model)
+    else:
+        model = nn.parallel.DistributedDataParallel(model)
+    optimizer = trainer(model)
+    monitor = watched(case, rank, model, optimizer)
+    stop = torch.zeros(())
+    while not stop and time.monotonic() - began < LONGEST:
+        step += 1
+        inputs, targets = (one.chunk(2)[rank] for one in batch(step))
+        monitor.step(loss=train_step(model, optimizer, inputs, targets), targets=targets)
+        if case == "ends early" and rank and step == 40:
+            monitor.close()
+        stop.fill_(float(monitor.stopping))
+        distributed.all_reduce(stop, distributed.ReduceOp.MAX)
+        time.sleep(0.01)
+    monitor.close()
+    print(f"rank {rank} ended")
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
