@@ -68,8 +68,8 @@ def measure(faulty: int, healthy: int, first: int, say=print) -> tuple[Counter, 
             for what, items in (("wrong", found[kind] - true[kind]), ("missed", planted[kind] - found[kind])):
                 if items:
                     say(f"  {seed} {type(made.model[1]).__name__} {kind}: {what} {sorted(items)[:4]}")
-        if seed % 20 == 0:
-            say(f"seed {seed}: {time.perf_counter() - started:.1f} s")
+        if seed % 10 == 0:
+            say(f"seed {seed}: {time.perf_counter() - started:.1f} s\n{table(score, alarms)}")
     return score, alarms
 
 

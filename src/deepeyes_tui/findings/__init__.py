@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 from deepeyes_tui.findings.degenerated import find_degenerated
 from deepeyes_tui.findings.finding import Finding, Kind, Task, Weight
+from deepeyes_tui.findings.limits import LEAST_INPUTS
 from deepeyes_tui.findings.needed import find_needed
 from deepeyes_tui.findings.oversized import find_oversized
 from deepeyes_tui.findings.stability import find_stability
-from deepeyes_tui.findings.undetected import enough, find_undetected
+from deepeyes_tui.findings.undetected import find_undetected
+from deepeyes_tui.findings.words import named
 from deepeyes_tui.link.findings import Evidence
 from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
 
@@ -45,9 +47,14 @@ def fitted(snapshot: Snapshot, evidence: Evidence | None) -> Evidence | None:
 
 
 def _too_little(layers: list[LayerStatistics], evidence: Evidence) -> Iterator[Finding]:
+    few: dict[str, int] = {}
     for layer in layers:
         known = evidence.of(layer.info.name)
-        why = "none of its instances are kept yet" if known is None else enough(known)
-        if why:
-            text = f"{layer.info.name}: too little is known for T3 to T5: {why}."
-            yield Finding(Task.NEEDED, Kind.UNKNOWN, layer.info.name, text)
+        if known is None or known.inputs < LEAST_INPUTS:
+            few[layer.info.name] = known.inputs if known is not None else 0
+    if few:
+        text = (
+            f"Too little is known of {named(list(few))} for T3 to T5: instances of {min(few.values()):,} inputs are "
+            f"kept{' at least' if len(few) > 1 else ''}, {LEAST_INPUTS} are needed."
+        )
+        yield Finding(Task.NEEDED, Kind.UNKNOWN, next(iter(few)) if len(few) == 1 else "", text)

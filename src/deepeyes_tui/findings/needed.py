@@ -28,7 +28,8 @@ def find_needed(layers: list[LayerStatistics], evidence: Evidence) -> Iterator[F
             yield _useless(layer)
         elif math.isfinite(layer.purities.rise):
             yield _purity(layer, infos[layer.layer])
-    yield from _missing(judged)
+    if [layer.layer for layer in judged[-2:]] == list(infos)[-2:]:
+        yield from _missing(judged)
 
 
 def _along(layers: Sequence[LayerEvidence]) -> Iterator[Finding]:

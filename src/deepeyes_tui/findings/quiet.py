@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deepeyes_tui.findings.finding import Finding, Kind, Task
 from deepeyes_tui.findings.words import count, share
 from deepeyes_tui.link.findings import Evidence
-from deepeyes_tui.link.snapshot import Snapshot
+from deepeyes_tui.link.snapshot import LEAST_WINDOW, Snapshot
 
 
 def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], evidence: Evidence | None) -> str:
@@ -21,6 +21,8 @@ def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], e
     match task:
         case Task.DEGENERATED if not kinds:
             window = min(layer.dead_window for layer in layers)
+            if window < LEAST_WINDOW:
+                return f"No filter is judged yet: {count(window, 'observed step')} so far, {LEAST_WINDOW} are needed."
             return f"No filter is dead or always on: {where}, over the last {count(window, 'observed step')} or more."
         case Task.UNSEEN if not kinds:
             most = max(layer.undetected for layer in layers)
@@ -29,8 +31,13 @@ def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], e
             return f"Nothing goes undetected to speak of: {share(most)} of the instances of any layer at most."
         case Task.UNSEEN if Kind.UNSEEN_PATTERN not in kinds and evidence is not None:
             return "No label and no place is overlooked: nothing that is undetected has a pattern to it."
+        case Task.NEEDED if evidence is not None and not any(known.living for known in evidence.layers):
+            return ""
         case Task.NEEDED if evidence is not None and not kinds & {Kind.USELESS, Kind.MISSING}:
-            return "No layer is found to be of no use, and none to be missing."
+            if Kind.PURITY not in kinds:
+                return "No layer is found to be of no use. Labels are not known: step(targets=...) tells them."
+            judged = sum(bool(known.living) for known in evidence.layers)
+            return f"No layer is found to be of no use, and none to be missing ({count(judged, 'layer')} judged)."
     if not kinds:
         return "Nothing is known of this without instances." if evidence is None else "Nothing was found."
     return ""

@@ -10,12 +10,11 @@ from deepeyes_tui.findings.finding import Finding, Kind, Task
 from deepeyes_tui.findings.limits import (
     EXPECTED_UNSEEN,
     FALSE_ALARMS,
-    LEAST_INPUTS,
     UNSEEN_RATIO,
     UNSEEN_SHARE,
     WORTH_SAYING,
 )
-from deepeyes_tui.findings.words import count, goes_below_zero, share
+from deepeyes_tui.findings.words import goes_below_zero, share
 from deepeyes_tui.link.findings import Evidence, LayerEvidence, Tally
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.snapshot import LayerStatistics
@@ -86,10 +85,3 @@ def _plain(layer: LayerStatistics, known: LayerEvidence | None) -> Finding:
 
 def _label(number: str, labels: Sequence[str]) -> str:
     return f"label {labels[int(number)] if int(number) < len(labels) else number}"
-
-
-def enough(known: LayerEvidence) -> str:
-    """Return why a layer's instances are not judged; empty where they are."""
-    if known.inputs >= LEAST_INPUTS:
-        return ""
-    return f"instances of only {count(known.inputs, 'input')} are kept, {LEAST_INPUTS} are needed"

@@ -85,7 +85,9 @@ def _here(scene: Scene) -> int:
 def _lines(scene: Scene, width: int) -> Iterator[Line]:
     found, here = findings_of(scene), _here(scene)
     for task in Task:
-        yield Line(((f" {task} ", Ink.ACCENT, Look.BOLD), (printable(QUESTIONS[task], width - 5), Ink.TITLE)))
+        yield Line(
+            ((f" {task} ", Ink.ACCENT, Look.BOLD), (printable(QUESTIONS[task], width - 5, scene.ascii), Ink.TITLE))
+        )
         quiet = nothing_found(task, scene.snapshot, found, scene.maps.evidence) if scene.snapshot else ""
         for number, finding in enumerate(found):
             if finding.task is task:
