@@ -67,6 +67,11 @@ def test_version(capsys):
         ("attach", "--color", "pink"),
         ("ctl", "demo", "dance"),
         ("run",),
+        ("run", "--budget", "2", "train.py"),
+        ("run", "--mean", "0.5,half", "train.py"),
+        ("run", "--std", "0", "train.py"),
+        ("run", "--labels", "@/nowhere/labels", "train.py"),
+        ("run", "--control", "perhaps", "train.py"),
     ],
 )
 def test_usage_errors(capsys, arguments):

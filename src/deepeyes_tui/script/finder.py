@@ -20,6 +20,7 @@ from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border, say
 from deepeyes_tui.probe.monitor import Monitor, guess_until_told, watch_found
 from deepeyes_tui.probe.probe import Found, ProbeSettings
+from deepeyes_tui.probe.ranks.place import find_place
 from deepeyes_tui.script.evaluation import Evaluation
 from deepeyes_tui.script.loaders import Loaders
 from deepeyes_tui.script.losses import Judgement, Losses, StepLosses
@@ -63,7 +64,7 @@ class Finder:
     def ended(self, error: BaseException | None) -> None:
         """Note how the script has ended, and say so where it trained nothing that can be seen."""
         if self._monitor is None:
-            if self._hooks and (error is None or isinstance(error, SystemExit)):
+            if self._hooks and find_place().leads and (error is None or isinstance(error, SystemExit)):
                 say(NOTHING + self._why_nothing())
             return
         self._log_evaluation()
@@ -208,7 +209,7 @@ class Finder:
         )
         sentence = tell(root, roots, sources, self._options.layers)
         self._monitor.tell(Found(tuple(one.name for one in roots), root.name, sentence))
-        if first:
+        if first and find_place().leads:
             say(sentence)
 
     def _learning(self) -> bool:

@@ -1,0 +1,33 @@
+import sys
+
+import torch
+from torch import nn
+from torch._dynamo.utils import counters
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+criterion = nn.CrossEntropyLoss()
+how = sys.argv[1]
+run = model
+if how == "module":
+    run = torch.compile(model, backend="aot_eager")
+elif how == "in_place":
+    model.compile(backend="aot_eager")
+elif how == "loss":
+    criterion = torch.compile(criterion, backend="aot_eager")
+
+
+@torch.compile(backend="aot_eager", disable=how != "function")
+def forward(x, y):
+    return criterion(run(x), y)
+
+
+for _ in range(4):
+    x, y = torch.randn(8, 4), torch.randint(0, 2, (8,))
+    loss = forward(x, y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print("loss", loss.item())
+print(dict(counters["graph_break"]), counters["stats"]["unique_graphs"], dict(counters["recompile_limit"]))
