@@ -9,16 +9,16 @@ from planting import FAULTS, plant
 from findings import KINDS, measure
 
 
-@pytest.mark.process
+@pytest.mark.timeout(600)
 def test_planted_faults_are_found_and_nothing_in_a_healthy_network(monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.setattr("findings.WATCHED", 60)
-    score, alarms = measure(faulty=4, healthy=1, first=500, say=print)
+    score, alarms = measure(faulty=3, healthy=1, first=500, say=print)
     for kind in KINDS:
         assert score[kind, "recalled"] == score[kind, "planted"], kind
         assert score[kind, "wrong"] == 0, kind
         assert alarms[kind, "wrong"] == 0, kind
-    assert sum(score[kind, "planted"] > 0 for kind in KINDS) >= 4
+    assert sum(score[kind, "planted"] > 0 for kind in KINDS) >= 3
 
 
 def test_the_same_seed_plants_the_same():
