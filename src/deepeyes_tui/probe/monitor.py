@@ -21,6 +21,7 @@ from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.runs import Run, adopted_run, claim_run
 from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border
+from deepeyes_tui.probe.compiled.frames import outside_graphs
 from deepeyes_tui.probe.inputs import reading_of
 from deepeyes_tui.probe.probe import Found, Probe, ProbeSettings
 from deepeyes_tui.probe.ranks.place import find_place
@@ -62,6 +63,7 @@ class Monitor:
         self._probe.steering.loop_asks = True
         return self._probe.steering.stopping
 
+    @outside_graphs
     def step(
         self,
         loss: Any = None,
@@ -83,6 +85,7 @@ class Monitor:
             self._border.call(self._probe.step, loss, targets, accuracy, epoch, scalars)  # type: ignore[union-attr]
             self._criterion_loss = self._criterion_targets = None
 
+    @outside_graphs
     def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
         """Log numbers at the current step: `monitor.log(val_loss=0.1, val_accuracy=0.97)`. Eight curves at most."""
         if self._active():

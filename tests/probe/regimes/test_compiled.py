@@ -260,3 +260,23 @@ def test_where_the_compiler_gives_up_layers_are_seen_and_no_graph_is_broken_furt
 
     _, seen = same(train, Broken)
     assert [seen.snapshot.layer(number).observed for number in range(3)] == [3, 3, 3]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_compiled_step_that_tells_the_monitor():
+    def train(model, monitor):
+        torch._dynamo.reset()
+        optimizer = sgd(model)
+
+        @torch.compile(backend="eager")
+        def step(x, y):
+            loss = functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            monitor.step(loss=loss, targets=y)
+            return loss
+
+        return [step(x, y).item() for x, y in rows(4)]
+
+    same(train, sequential)

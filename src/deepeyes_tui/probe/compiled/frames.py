@@ -27,6 +27,15 @@ def not_captured(function: Function) -> Function:
     return function
 
 
+def outside_graphs(function: Function) -> Function:
+    """As `not_captured`, and where the function is called within what is traced, the graph ends before it."""
+    marked: Any = not_captured(function)
+    marked._torchdynamo_disable = True
+    marked._torchdynamo_disable_msg = None
+    marked._torchdynamo_disable_recursive = True
+    return function
+
+
 def uncompiled() -> AbstractContextManager[Any]:
     """Let what is compiled run as it was written. Where the compiler was never loaded nothing has to be done."""
     return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
