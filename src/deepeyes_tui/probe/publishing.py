@@ -32,9 +32,9 @@ def describe(layers: Sequence[Layer], points: Sequence[OutputPoint]) -> list[Lay
                 filters=layer.filters,
                 offset=offset,
                 parameters=layer.parameters,
-                output_point=" + ".join(point.words),
+                output_point=_words(layer, point),
                 unit=layer.unit,
-                signed=layer.signed or (point.nonlinearity is not None and point.nonlinearity.signed),
+                signed=_is_signed(layer, point),
                 frozen=layer.frozen,
                 calls=point.calls,
                 also=layer.also,
@@ -45,6 +45,15 @@ def describe(layers: Sequence[Layer], points: Sequence[OutputPoint]) -> list[Lay
         )
         offset += layer.filters
     return infos
+
+
+def _is_signed(layer: Layer, point: OutputPoint) -> bool:
+    return layer.signed or (point.nonlinearity is not None and point.nonlinearity.signed)
+
+
+def _words(layer: Layer, point: OutputPoint) -> str:
+    absolute = "absolute values" if _is_signed(layer, point) else ""
+    return " of ".join(part for part in (absolute, " + ".join(point.words)) if part)
 
 
 class StepRate:

@@ -44,7 +44,7 @@ def test_a_module_with_two_names_is_one_layer_with_both():
     assert infos["steps.1"].also == ("again",)
     assert [infos[name].calls for name in infos] == [1, 2, 0]
     assert [infos[name].frozen for name in infos] == [True, False, False]
-    assert infos["steps.1"].output_point == "tanh"
+    assert infos["steps.1"].output_point == "absolute values of tanh"
     assert infos["steps.1"].signed
     assert {info.unit for info in infos.values()} == {"units"}
 

@@ -123,7 +123,7 @@ def test_frozen_and_silent_layers_are_marked():
     assert infos["head"].frozen
     assert not infos["mlp.gate"].frozen
     assert infos["never"].calls == 0
-    assert infos["mlp.gate"].output_point == "silu + times mlp.up"
+    assert infos["mlp.gate"].output_point == "absolute values of silu + times mlp.up"
 
 
 def test_gated_units_are_pruned_and_heads_stay_what_they_are():
