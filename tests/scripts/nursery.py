@@ -1,6 +1,6 @@
 """Runs scripts, each in a process of its own forked from this one, which has imported torch already.
 
-Reads jobs, one JSON object a line: `watched`, `target`, `arguments`, `module`, `folder`, `name`, `input`, `environment`.
+Reads jobs, one JSON object a line: `watched`, `target`, `arguments`, `module`, `folder`, `name`, `environment`.
 Answers with the exit status of each (minus the number of a signal).
 """
 
@@ -9,9 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-import torch
-import torch._dynamo
-import torch.utils.data
+import torch._dynamo  # noqa: F401
 
 import deepeyes_tui.script.finder  # noqa: F401
 from deepeyes_tui.link.script_options import ScriptOptions
@@ -26,7 +24,8 @@ def become(job):
         opened = os.open(folder / stream, flags | os.O_CREAT, 0o600)
         os.dup2(opened, number)
         os.close(opened)
-    sys.stdin, sys.stdout, sys.stderr = open(0, closefd=False), open(1, "w", closefd=False), open(2, "w", closefd=False)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
     os.environ.update(job["environment"])
     os.chdir(job["folder"])
     if job["watched"]:

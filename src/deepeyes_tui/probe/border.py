@@ -12,6 +12,8 @@ ERRORS_TOLERATED = 3
 
 def say(sentence: str) -> None:
     """Write one line to the training's own stderr, if it still has one."""
+    if sys.stderr is None:  # print would take stdout instead
+        return
     try:
         print(f"deepeyes: {sentence}", file=sys.stderr, flush=True)
     except (OSError, ValueError, AttributeError):

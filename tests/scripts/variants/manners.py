@@ -1,3 +1,4 @@
+# ruff: noqa
 """Trains a little, and behaves in the way that its first argument names."""
 
 import atexit

@@ -1,3 +1,4 @@
+# ruff: noqa
 # %%
 import torch, torch.nn as nn
 
