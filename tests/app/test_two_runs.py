@@ -128,3 +128,15 @@ def test_what_layers_are_is_said_in_words():
     text = as_text(scene(replace(made, layers=(heads, *made.layers[1:]))).with_desk(focus=PaneName.LAYER), 120, 40)
     for words in ("20 heads", "frozen", "used 3 times in a pass", "also tied", "conv1 heads"):
         assert words in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 30)])
+async def test_tabs_are_clicked_where_they_stand(size):
+    app = viewer()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("f")
+        rule = screen(app).splitlines()[app.surface.arrangement.header.height]
+        for key, name in (("0", PaneName.FINDINGS), ("5", PaneName.FILTERS), ("1", PaneName.TRAINING)):
+            await pilot.click(offset=(rule.index(f" {key} ") + 1, app.surface.arrangement.header.height))
+            assert app.scene.desk.focus is name
+            rule = screen(app).splitlines()[app.surface.arrangement.header.height]

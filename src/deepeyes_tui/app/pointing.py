@@ -69,7 +69,7 @@ def _tab_at(scene: Scene, name: PaneName, width: int, column: int) -> PaneName:
     """Return the pane whose tab is at a column of the title rule; behind the last one, the pane in focus."""
     end = 1
     for pane, label in tab_labels(name, printable(PANES[name].facts(scene), ascii=scene.ascii), width, True):
-        end += 4 + (len(label) + 1 if label else 0)
+        end += 3 + (len(label) + 2 if label else 0)
         if column < end:
             return pane
     return name

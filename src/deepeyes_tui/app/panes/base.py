@@ -109,7 +109,7 @@ def title_rule(scene: Scene, name: PaneName, facts: str, width: int, focused: bo
     column = 1
     for pane, label in tab_labels(name, facts, width, tabs):
         here = pane is name
-        column = write(canvas, 0, column, _tab(KEY_OF[pane], label, here, here and focused)) + 1
+        column = write(canvas, 0, column, _tab(KEY_OF[pane], label, here, here and focused)) + bool(label)
     room = width - column - 4
     if facts and room >= min(cell_len(facts), LEAST_FACTS):
         facts = printable(facts, room, scene.ascii)
