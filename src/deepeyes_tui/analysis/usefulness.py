@@ -19,6 +19,8 @@ UNKNOWN = float("nan")
 MOST = 1000
 """Instances whose neighbours are compared: an error of a hundredth, at a quarter of the cost of twice as many."""
 FEWEST_INPUTS = 20
+LEAST_SOURCES = 4
+"""Values of the input that a layer passes on: filters that all follow the same few are redundant, not copies."""
 COORDINATES = 96
 """Values of a layer's input whose covariances tell it from another's."""
 
@@ -66,8 +68,8 @@ def copied_share(patches: Floats, activations: Floats, likeness: float) -> float
     """Return how much of a layer's output is copied from its input, as a share of the output's variance.
 
     That of the filters of `activations (S, F)` which pass on one value of `patches (S, D)` each, as it is, rectified or
-    without its sign: whose squared correlation with it is at least `likeness`. Of several that pass on the same
-    one, the first counts. NaN where nothing varies.
+    without its sign: whose squared correlation with it is at least `likeness`; 0 where they follow fewer than four
+    values. NaN where nothing varies.
     """
     spread = activations.var(axis=0, dtype=np.float64)
     if len(activations) < 3 or not spread.sum():
@@ -80,9 +82,10 @@ def copied_share(patches: Floats, activations: Floats, likeness: float) -> float
         value = alike[np.arange(len(nearest)), nearest]
         better = value > best
         best, source = np.where(better, value, best), np.where(better, nearest, source)
-    copies = np.flatnonzero(best**2 >= likeness)
-    first = copies[np.unique(source[copies], return_index=True)[1]]
-    return float(spread[first].sum() / spread.sum())
+    copies = best**2 >= likeness
+    if len(np.unique(source[copies])) < LEAST_SOURCES:
+        return 0.0
+    return float(spread[copies].sum() / spread.sum())
 
 
 def _standardised(values: Floats) -> Floats:

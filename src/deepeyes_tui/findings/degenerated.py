@@ -19,6 +19,8 @@ WINDOW = 10
 MEMORY = 144
 """Observed steps that a frequency rests on at most: half of what one with a half-life of 100 forgets."""
 
+SMALLEST = 0.001
+"""Share below which a bound is not told more precisely."""
 BELOW_ZERO = " No nonlinearity follows this layer: values below 0 go on into the network, so these need not be dead."
 
 
@@ -45,7 +47,7 @@ def _dead(layer: LayerStatistics, dead: NDArray[np.intp], inputs: float, tests: 
     text = (
         f"{len(filters)} of {count(layer.info.filters, 'filter')} of {name} not seen active in the last "
         f"{count(layer.dead_window, 'observed step')}, on some {_round(seen):,} inputs ({those}). Any that responds to "
-        f"{share(rarest)} of the inputs or more would have been seen."
+        f"{share(max(rarest, SMALLEST))} of the inputs or more would have been seen."
     )
     numbers = {"dead": len(filters), "filters": layer.info.filters, "window": layer.dead_window, "inputs": seen}
     numbers["rarest"] = rarest
