@@ -32,8 +32,8 @@ BY_ID = ("convert_ids_to_tokens", "id_to_token", "id_to_piece", "IdToPiece")
 
 
 def are_tokens(labels: NDArray[np.int32], tokens: NDArray[np.int32]) -> bool:
-    """Return whether labels `(S,)` of places are tokens: where most of `tokens (S, TOKENS)` bear the next one's or their
-    own number, or where there are more than any set of tags has.
+    """Return whether labels `(S,)` of places are tokens: where most are the instance's own or the next one of
+    `tokens (S, TOKENS)`, or where there are more than any set of tags has.
     """
     known = labels >= 0
     if not known.any():
