@@ -24,7 +24,7 @@ SMALLER = 4
 
 
 class Rings:
-    """Owns the rings in one folder, and the texts of tokens beside them. `notice` says in a sentence what is missing."""
+    """Owns the rings in one folder, and the texts of tokens beside them. `notice` says what is missing."""
 
     def __init__(self, folder: Path) -> None:
         self.notice = ""
