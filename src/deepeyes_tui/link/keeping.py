@@ -16,7 +16,7 @@ KEPT_RUNS = 3
 
 
 def keep_instances(live: Path, folder: Path) -> None:
-    """Copy the rings of a live folder, and the texts of tokens, to a lasting one, all or none; what finds no room is lost."""
+    """Copy rings and texts of tokens of a live folder to a lasting one, all or none; what finds no room is lost."""
     source = live / INSTANCES
     if not is_own(source) or not is_own(folder):
         return
