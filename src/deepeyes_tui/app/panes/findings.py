@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,7 @@ from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.scene import Scene
-from deepeyes_tui.findings import Finding, Task, Weight, find
+from deepeyes_tui.findings import Finding, Kind, Task, Weight, find
 from deepeyes_tui.findings.acts import SHORT
 from deepeyes_tui.findings.finding import QUESTIONS
 from deepeyes_tui.findings.quiet import nothing_found
@@ -23,6 +24,10 @@ from deepeyes_tui.link.snapshot import Snapshot
 SIGNS = {Weight.FAULT: "▲", Weight.FACT: "·", Weight.OPEN: "?"}
 ASCII_SIGNS = {Weight.FAULT: "!", Weight.FACT: "-", Weight.OPEN: "?"}
 INKS = {Weight.FAULT: Ink.WARNING, Weight.FACT: Ink.DEFAULT, Weight.OPEN: Ink.MUTED}
+MOST_OF_A_KIND = 30
+"""Findings of a kind that are listed: a network of hundreds of layers is told in full by `deepeyes report --json`."""
+EVERY = 5.0
+"""Seconds between two looks for findings while the pane is only looked at from the side."""
 INDENT = 4
 """Cells left of a finding's words: cursor, sign."""
 
@@ -37,7 +42,13 @@ class Line:
 
 @lru_cache(maxsize=2)
 def _found(snapshot: Snapshot, evidence: Evidence | None) -> tuple[Finding, ...]:
-    return find(snapshot, evidence)
+    told: Counter[Kind] = Counter()
+    kept = []
+    for finding in find(snapshot, evidence):
+        told[finding.kind] += 1
+        if told[finding.kind] <= MOST_OF_A_KIND:
+            kept.append(finding)
+    return tuple(kept)
 
 
 def findings_of(scene: Scene) -> tuple[Finding, ...]:
@@ -101,19 +112,21 @@ def _lines(scene: Scene, width: int) -> Iterator[Line]:
 
 
 def _short(scene: Scene, number: int, finding: Finding, width: int) -> Iterator[Line]:
-    text = printable(_plain(scene, finding.sentence), width - INDENT - 1, scene.ascii)
+    text = printable(_plain(scene, finding.sentence[: 3 * width]), width - INDENT - 1, scene.ascii)
     yield Line((("  ", Ink.DEFAULT), _sign(scene, finding), (text, INKS[finding.weight])), number)
 
 
 def _in_full(scene: Scene, number: int, finding: Finding, width: int) -> Iterator[Line]:
     focused = scene.desk.focus is PaneName.FINDINGS
     cursor = (">" if scene.ascii else "▸") + " "
-    for row, text in enumerate(wrapped(_plain(scene, finding.sentence), width - INDENT - 1)):
+    for row, text in enumerate(
+        wrapped(printable(_plain(scene, finding.sentence), None, scene.ascii), width - INDENT - 1)
+    ):
         head: tuple[Piece, ...] = ((cursor, Ink.ACCENT, Look.BOLD), _sign(scene, finding))
         lead = head if not row else ((" " * INDENT, Ink.DEFAULT),)
         look = Look.BOLD | (Look.REVERSE if focused and not row else Look.PLAIN)
         yield Line((*lead, (text, INKS[finding.weight], look)), number)
-    for text in wrapped(_leads(finding), width - INDENT - 1):
+    for text in wrapped(printable(_leads(finding), None, scene.ascii), width - INDENT - 1):
         yield Line(((" " * INDENT, Ink.DEFAULT), (text, Ink.ACCENT if focused else Ink.MUTED)), number)
 
 
@@ -162,7 +175,7 @@ def findings_text(scene: Scene) -> str:
     for task in Task:
         lines.append(f"{task}  {QUESTIONS[task]}")
         own = (finding for finding in found if finding.task is task)
-        lines += [f"  {ASCII_SIGNS[finding.weight]} {finding.sentence} {_leads(finding)}" for finding in own]
+        lines += [f"  {ASCII_SIGNS[one.weight]} {printable(f'{one.sentence} {_leads(one)}')}" for one in own]
         quiet = nothing_found(task, scene.snapshot, found, scene.maps.evidence)
         lines += [f"  - {quiet}"] if quiet else []
     waiting = _waiting(scene)
@@ -171,10 +184,24 @@ def findings_text(scene: Scene) -> str:
 
 def _columns(scene: Scene) -> Columns | None:
     rows = [
-        (str(f.task), str(f.kind), str(f.weight), f.layer, " ".join(map(str, f.filters)), f.sentence)
+        (
+            str(f.task),
+            str(f.kind),
+            str(f.weight),
+            printable(f.layer),
+            " ".join(map(str, f.filters)),
+            printable(f.sentence),
+        )
         for f in findings_of(scene)
     ]
     return (("task", "kind", "weight", "layer", "filters", "sentence"), rows)
+
+
+def _reads(scene: Scene) -> tuple[object, ...]:
+    snapshot: object = scene.snapshot
+    if scene.snapshot is not None and scene.desk.focus is not PaneName.FINDINGS:
+        snapshot = scene.snapshot.run, scene.snapshot.generation, int(scene.snapshot.status.published_at // EVERY)
+    return snapshot, scene.maps.evidence, scene.maps.progress.stage, scene.maps.failure, scene.desk.finding
 
 
 PANE = Pane(
@@ -182,12 +209,6 @@ PANE = Pane(
     draw_findings,
     _facts,
     findings_text,
-    lambda scene: (
-        scene.snapshot,
-        scene.maps.evidence,
-        scene.maps.progress.stage,
-        scene.maps.failure,
-        scene.desk.finding,
-    ),
+    _reads,
     _columns,
 )
