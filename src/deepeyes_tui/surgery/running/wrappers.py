@@ -64,10 +64,10 @@ def _rebuild(model: DistributedDataParallel) -> None:
     model._ddp_init_helper(parameters, sparse, names, model.static_graph)
     if model.static_graph:
         model.reducer._set_static_graph()
-        model.logger._set_static_graph()
+        model.logger._set_static_graph()  # type: ignore[union-attr]
         model._static_graph_delay_allreduce_enqueued = False  # the first pass of a static graph is gathered at its end
-    if getattr(model, "mixed_precision", None) is not None:
-        model.reducer._set_mixed_precision_param_dtype(model.mixed_precision.param_dtype)
+    if (mixed := getattr(model, "mixed_precision", None)) is not None:
+        model.reducer._set_mixed_precision_param_dtype(mixed.param_dtype)  # type: ignore[attr-defined]
     model._has_rebuilt_buckets, model._comm_hooks = False, []
     for hook, state in hooks:
         model.register_comm_hook(state, hook)
