@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def work(rank: int, meeting: str) -> None:
     distributed.all_gather(weights, model.module[0].weight.detach())
     assert torch.equal(*weights)
     distributed.destroy_process_group()
+    os._exit(0)  # a thread of torch's may want the interpreter while it ends, which aborts the process now and then
 
 
 @pytest.mark.skipif(not distributed.is_available(), reason="this torch has no processes")
