@@ -132,20 +132,21 @@ class Steering:
         return f"held for {seconds:g} s at step {step}" if seconds else "held no longer"
 
     def _stop(self, request: Request, step: int) -> None:
-        interrupt = self.stopping or not self.loop_asks
-        if interrupt and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        by_signal = self.stopping or not self.loop_asks
+        if by_signal and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             refusal = "the script ignores interrupts: its loop has to look at monitor.stopping"
             self.server.answer(request, Outcome(request.command.id, False, refusal, step))
             return
         self.stopping, self.paused = True, False
         self.changed()
-        how = "interrupted as by Ctrl-C" if interrupt else "the loop ends after this step"
+        how = "interrupted as by Ctrl-C" if by_signal else "the loop ends after this step"
         self.server.answer(request, Outcome(request.command.id, True, f"stopping at step {step}: {how}", step))
-        if interrupt:
+        if by_signal:
             interrupt()
 
 
 def interrupt() -> None:
+    """Interrupt the training as Ctrl-C would."""
     if threading.current_thread() is threading.main_thread():
         signal.raise_signal(signal.SIGINT)
     else:
