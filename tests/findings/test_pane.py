@@ -6,12 +6,13 @@ import pytest
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.finding_moves import moved, offered, opened
+from deepeyes_tui.app.found import EVERY, MOST_OF_A_KIND, finding_here, findings_of
 from deepeyes_tui.app.moves import MOVES
-from deepeyes_tui.app.panes.findings import PANE, draw_findings, finding_at, finding_here, findings_of
+from deepeyes_tui.app.panes.findings import PANE, draw_findings, finding_at
 from deepeyes_tui.app.picture import as_text
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.room import Room
-from deepeyes_tui.findings import Kind
+from deepeyes_tui.findings import Kind, find
 from deepeyes_tui.link.findings import Evidence, LayerEvidence, Purities
 from tests.app import synthetic, synthetic_maps
 from tests.findings.test_find import quiet
@@ -95,3 +96,16 @@ def test_its_text_says_everything_and_what_is_not_known_yet():
     assert "not known yet" in PANE.text(without)
     assert PANE.facts(scene()).startswith("3 to look at")
     assert PANE.columns(scene())[1][0][0] == "T1"
+
+
+def test_a_network_of_hundreds_of_layers_is_looked_through_every_few_seconds_and_told_in_part():
+    layers = synthetic.many(100, 5_000)
+    first, soon, later = (
+        synthetic.scene(synthetic.snapshot(layers, seed=seed, published_at=at))
+        for seed, at in enumerate((9_000.0, 9_001.0, 9_000.0 + 2 * EVERY))
+    )
+    assert findings_of(soon) is findings_of(first)
+    assert findings_of(later) is not findings_of(first)
+    dead = sum(found.kind is Kind.DEAD for found in findings_of(first))
+    assert dead == MOST_OF_A_KIND < sum(found.kind is Kind.DEAD for found in find(first.snapshot))
+    assert "more: `deepeyes report --json` tells them all" in PANE.text(first)

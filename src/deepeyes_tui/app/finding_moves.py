@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from deepeyes_tui.app import selection as select
 from deepeyes_tui.app.bindings import MAPS, ON_BOTH_SCREENS, PaneName
-from deepeyes_tui.app.panes.findings import finding_here, findings_of
+from deepeyes_tui.app.found import finding_here, findings_of
 from deepeyes_tui.app.proposals import SENDER
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.messages import Command

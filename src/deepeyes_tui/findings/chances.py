@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+
+@lru_cache(maxsize=256)
 def quantile(alarms: float, tests: int) -> float:
     """Return how many standard errors chance goes beyond with probability `alarms` in any of `tests` tests."""
     return NormalDist().inv_cdf(1 - alarms / max(tests, 1))
 
 
-def least_share(count: float, size: float, alarms: float, tests: int = 1) -> float:
-    """Return the least share that goes with `count` of `size`, but for `alarms` in `tests` (Wilson's lower bound)."""
+def least_share(count: ArrayLike, size: float, alarms: float, tests: int = 1) -> NDArray[np.float64]:
+    """Return the least shares that go with `count` of `size`, but for `alarms` in `tests` (Wilson's lower bound)."""
+    counts = np.asarray(count, np.float64)
     if size <= 0:
-        return 0.0
-    z, share = quantile(alarms, tests), count / size
+        return np.zeros_like(counts)
+    z, share = quantile(alarms, tests), counts / size
     middle = share + z * z / (2 * size)
-    spread = z * math.sqrt(share * (1 - share) / size + z * z / (4 * size * size))
-    return max((middle - spread) / (1 + z * z / size), 0.0)
+    spread = z * np.sqrt(np.maximum(share * (1 - share), 0.0) / size + z * z / (4 * size * size))
+    return np.maximum((middle - spread) / (1 + z * z / size), 0.0)
 
 
 def unseen_share(size: float, alarms: float, tests: int = 1) -> float:

@@ -33,7 +33,7 @@ def find_degenerated(layers: list[LayerStatistics]) -> Iterator[Finding]:
         if len(dead):
             yield _dead(layer, dead, inputs, tests)
         if len(on):
-            sure = [int(i) for i in on if _surely_on(layer, int(i), inputs, tests)]
+            sure = _surely_on(layer, on, inputs, tests)
             yield _always_on(layer, sure) if sure else _too_early(layer, on, "respond to everything")
 
 
@@ -57,9 +57,10 @@ def _dead(layer: LayerStatistics, dead: NDArray[np.intp], inputs: float, tests: 
     return Finding(Task.DEGENERATED, Kind.DEAD, name, text, filters, numbers, prune(name, filters))
 
 
-def _surely_on(layer: LayerStatistics, number: int, inputs: float, tests: int) -> bool:
+def _surely_on(layer: LayerStatistics, on: NDArray[np.intp], inputs: float, tests: int) -> list[int]:
     size = inputs * min(layer.observed, MEMORY)
-    return least_share(float(layer.frequency[number]) * size, size, FALSE_ALARMS, tests) >= ALWAYS
+    counts = layer.frequency[on].astype(np.float64) * size
+    return [int(i) for i in on[least_share(counts, size, FALSE_ALARMS, tests) >= ALWAYS]]
 
 
 def _always_on(layer: LayerStatistics, on: list[int]) -> Finding:

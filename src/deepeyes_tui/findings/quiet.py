@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from deepeyes_tui.findings.finding import Finding, Kind, Task
 from deepeyes_tui.findings.words import count, share
 from deepeyes_tui.link.findings import Evidence
@@ -12,20 +14,20 @@ from deepeyes_tui.link.snapshot import LEAST_WINDOW, Snapshot
 
 def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], evidence: Evidence | None) -> str:
     """Return a sentence on what a task does not find, empty where it finds what there is to say."""
-    layers = [layer for layer in map(snapshot.layer, range(len(snapshot.layers))) if layer.has_run]
-    if not layers:
+    layers = np.flatnonzero(snapshot.arrays["observed"] > 0)
+    if not len(layers):
         return "No layer has run yet."
     kinds = {found.kind for found in findings if found.task is task}
-    filters = sum(layer.info.filters for layer in layers)
+    filters = sum(snapshot.layers[int(i)].filters for i in layers)
     where = f"{count(filters, 'filter')} of {count(len(layers), 'layer')}"
     match task:
         case Task.DEGENERATED if not kinds:
-            window = min(layer.dead_window for layer in layers)
+            window = int(snapshot.arrays["dead_window"][layers].min())
             if window < LEAST_WINDOW:
                 return f"No filter is judged yet: {count(window, 'observed step')} so far, {LEAST_WINDOW} are needed."
             return f"No filter is dead or always on: {where}, over the last {count(window, 'observed step')} or more."
         case Task.UNSEEN if not kinds:
-            most = max(layer.undetected for layer in layers)
+            most = float(np.nan_to_num(snapshot.arrays["undetected"][layers]).max())
             if not most:
                 return "In every layer, each instance of the last observed steps is detected by some filter."
             return f"Nothing goes undetected to speak of: {share(most)} of the instances of any layer at most."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,8 @@ def find_stability(snapshot: Snapshot, layers: list[LayerStatistics]) -> Iterato
             yield _nonfinite(layer)
         if layer.stable_since is not None:
             yield _stable(snapshot, layer)
-        elif len(_known(layer)) >= STABLE_WINDOWS:
-            yield _moving(layer)
+        elif len(known := _known(layer)) >= STABLE_WINDOWS:
+            yield _moving(layer, median(known[-RECENT:].tolist()))
         else:
             early.append(layer)
     if early:
@@ -46,8 +47,8 @@ def _stable(snapshot: Snapshot, layer: LayerStatistics) -> Finding:
     return Finding(Task.STABLE, Kind.STABLE, name, text, numbers={"since": since, "steps": steps}, act=act)
 
 
-def _moving(layer: LayerStatistics) -> Finding:
-    name, moved = layer.info.name, float(np.median(_known(layer)[-RECENT:]))
+def _moving(layer: LayerStatistics, moved: float) -> Finding:
+    name = layer.info.name
     if moved < STABLE_BELOW:
         text = f"{name} is not stable yet, but has calmed: it moves by {moved:.2f} a window now, under {STABLE_BELOW}."
     else:

@@ -78,7 +78,9 @@ def printable(text: str, width: int | None = None, ascii: bool = False) -> str:
     Escape sequences, control characters and whatever takes no cell of its own (zero width, marks, bidirectional
     controls) are left out; each run of white space becomes one space; in ASCII, other characters become `?`.
     """
-    seen = "".join(map(_visible, ESCAPE.sub("", text[:LONGEST])))
+    seen = text[:LONGEST]
+    if not (seen.isascii() and seen.isprintable()):
+        seen = "".join(map(_visible, ESCAPE.sub("", seen)))
     seen = " ".join(seen.split())
     if ascii:
         seen = re.sub(r"[^ -~]", "?", seen)
