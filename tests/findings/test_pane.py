@@ -106,6 +106,6 @@ def test_a_network_of_hundreds_of_layers_is_looked_through_every_few_seconds_and
     )
     assert findings_of(soon) is findings_of(first)
     assert findings_of(later) is not findings_of(first)
-    dead = sum(found.kind is Kind.DEAD for found in findings_of(first))
-    assert dead == MOST_OF_A_KIND < sum(found.kind is Kind.DEAD for found in find(first.snapshot))
+    told = sum(found.kind is Kind.SILENT for found in findings_of(first))
+    assert told == MOST_OF_A_KIND < sum(found.kind is Kind.SILENT for found in find(first.snapshot))
     assert "more: `deepeyes report --json` tells them all" in PANE.text(first)
