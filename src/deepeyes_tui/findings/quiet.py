@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepeyes_tui.findings.finding import Finding, Kind, Task
+from deepeyes_tui.findings.limits import LEAST_INPUTS
 from deepeyes_tui.findings.words import count, share
 from deepeyes_tui.link.findings import Evidence
 from deepeyes_tui.link.snapshot import LEAST_WINDOW, Snapshot
@@ -20,6 +21,7 @@ def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], e
     kinds = {found.kind for found in findings if found.task is task}
     filters = sum(snapshot.layers[int(i)].filters for i in layers)
     where = f"{count(filters, 'filter')} of {count(len(layers), 'layer')}"
+    judged = sum(known.inputs >= LEAST_INPUTS and known.living > 0 for known in evidence.layers) if evidence else 0
     match task:
         case Task.DEGENERATED if not kinds:
             window = int(snapshot.arrays["dead_window"][layers].min())
@@ -27,19 +29,26 @@ def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], e
                 return f"No filter is judged yet: {count(window, 'observed step')} so far, {LEAST_WINDOW} are needed."
             return f"No filter is dead or always on: {where}, over the last {count(window, 'observed step')} or more."
         case Task.UNSEEN if not kinds:
+            looked = int(snapshot.arrays["observed"][layers].min())
+            if looked < LEAST_WINDOW:
+                return f"Too early to say: {count(looked, 'observed step')} so far, {LEAST_WINDOW} are needed."
             most = float(np.nan_to_num(snapshot.arrays["undetected"][layers]).max())
             if not most:
                 return "In every layer, each instance of the last observed steps is detected by some filter."
             return f"Nothing goes undetected to speak of: {share(most)} of the instances of any layer at most."
-        case Task.UNSEEN if Kind.UNSEEN_PATTERN not in kinds and evidence is not None:
+        case Task.UNSEEN if Kind.UNSEEN_PATTERN not in kinds and judged:
             return "No label and no place is overlooked: nothing that is undetected has a pattern to it."
-        case Task.NEEDED if evidence is not None and not any(known.living for known in evidence.layers):
-            return ""
-        case Task.NEEDED if evidence is not None and not kinds & {Kind.USELESS, Kind.MISSING}:
+        case Task.NEEDED if judged and not kinds & {Kind.USELESS, Kind.MISSING}:
             if Kind.PURITY not in kinds:
-                return "No layer is found to be of no use. Labels are not known: step(targets=...) tells them."
-            judged = sum(bool(known.living) for known in evidence.layers)
+                return f"No layer is found to be of no use. {_without_labels(snapshot)}"
             return f"No layer is found to be of no use, and none to be missing ({count(judged, 'layer')} judged)."
-    if not kinds:
-        return "Nothing is known of this without instances." if evidence is None else "Nothing was found."
+        case Task.OVERSIZED | Task.NEEDED if not kinds and evidence is None:
+            return "Nothing is known of this without instances."
+        case Task.OVERSIZED if not kinds:
+            return "Nothing was found." if judged else "No layer is judged yet: of too few inputs instances are kept."
     return ""
+
+
+def _without_labels(snapshot: Snapshot) -> str:
+    how = "`deepeyes run --labels`" if snapshot.status.summary else "step(targets=...)"
+    return f"How well labels are kept apart is not known: the instances come without any. {how} tells them."

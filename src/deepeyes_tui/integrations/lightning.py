@@ -82,7 +82,7 @@ class WatchCallback(Callback):
             self.monitor = watch(model, optimizer=optimizer, **self._options)
             self.monitor.on_choice(self._choose)
         else:
-            self.monitor.turn_to(model, optimizer)
+            self.monitor.turn_to(model, optimizer, root.name)
 
     def _tell(self, finder: RootFinder, monitor: Monitor) -> None:
         """Name the parts that can be watched."""
@@ -92,9 +92,8 @@ class WatchCallback(Callback):
             monitor.tell(Found(names, finder.chosen.name, ""))
 
     def _choose(self, name: str) -> None:
-        finder = self._finder
-        if finder is not None:
-            finder.choose(next(root for root in finder.roots if root.name == name))
+        if self._finder is not None:
+            self._finder.choose_named(name)
 
     def _close(self, state: RunState) -> None:
         if self._finder is not None:

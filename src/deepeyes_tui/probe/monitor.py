@@ -87,7 +87,7 @@ class Monitor:
 
     @outside_graphs
     def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
-        """Log numbers at the current step: `monitor.log(val_loss=0.1, val_accuracy=0.97)`. Eight curves at most."""
+        """Log numbers at the current step: `monitor.log(val_loss=0.1, val_accuracy=0.97)`."""
         if self._active():
             self._border.call(self._probe.log, {**(values or {}), **scalars})  # type: ignore[union-attr]
 
@@ -120,10 +120,10 @@ class Monitor:
         if self._probe is not None:
             self._probe.found = found
 
-    def turn_to(self, model: nn.Module, optimizer: Optimizer | None) -> None:
+    def turn_to(self, model: nn.Module, optimizer: Optimizer | None, name: str) -> None:
         """Watch another model of the same training from now on."""
         if self._active():
-            self._border.call(self._probe.turn_to, model, optimizer)  # type: ignore[union-attr]
+            self._border.call(self._probe.turn_to, model, optimizer, name)  # type: ignore[union-attr]
 
     def on_choice(self, choose: Callable[[str], None]) -> None:
         """Call `choose` with the name of a found model when somebody wants to see that one."""
@@ -207,7 +207,8 @@ def watch(
     run; taken ones get a number, and under `deepeyes run` the launcher's name stands.
     layers: globs over module paths, default all convolutions, linear, recurrent and embedding layers, and attention.
     budget: the monitor's cost as a share of step time, in (0, 1]. control: "on", or "off" to refuse all commands but
-    those that steer the monitor alone (focus, status). seed: of the monitor's own random draws. enabled: False makes it do nothing.
+    those that steer the monitor alone (focus, status). seed: of the monitor's own random draws. enabled: False makes
+    it do nothing.
     inputs: what the network's inputs are, "picture", "text", "signal" or "table", or the names of a table's columns;
     told by shape and type where it is not given. tokenizer: gives tokens their texts: whatever has
     `convert_ids_to_tokens` or `decode`, a list, a dict or a function. mean, std: by which pictures were normalised.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -61,7 +61,7 @@ class ProbeSettings:
     loader: DataLoader[Any] | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    reading: Reading = Reading()
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +122,14 @@ class Probe:
             attach(self._root, EntryTap(self._enter), before=True),
         ]
 
-    def turn_to(self, model: nn.Module, optimizer: Optimizer | None) -> None:
+    def turn_to(self, model: nn.Module, optimizer: Optimizer | None, name: str) -> None:
         """Watch another model of the same training in the place of the one before; steps are counted on."""
         self._take_in(wait=True)
         self._let_go()
         self._rings.focus(None)
-        self._scalars = self._new_scalars()
+        self._scalars.turn(self.found.root, name)
         self._notices.clear()
+        self.found = replace(self.found, root=name)
         self._take(model, optimizer)
         self._publish()
 

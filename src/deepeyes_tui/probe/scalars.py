@@ -18,6 +18,8 @@ MOST_CURVES = 8
 SEND_AFTER = 0.1
 SEND_AT_MOST = 256
 VALIDATION = ("validation_", "valid_", "test_")
+OF_ONE_MODEL = ("loss", "accuracy", "learning_rate", "val_loss", "val_accuracy")
+KEPT_OF_OTHERS = ("loss", "accuracy")
 Key = tuple[str, int]
 
 
@@ -28,6 +30,11 @@ def curve_name(name: str) -> str:
         if name.startswith(prefix):
             name = "val_" + name.removeprefix(prefix)
     return {"acc": "accuracy", "val_acc": "val_accuracy"}.get(name, name)
+
+
+def of_another(name: str, model: str) -> str:
+    """Return the name of a curve of a model that is not the watched one."""
+    return curve_name(f"{name} {model}")
 
 
 class Scalars:
@@ -72,6 +79,24 @@ class Scalars:
     def series(self) -> list[Series]:
         """Return all curves."""
         return [curve.series() for curve in self.curves.values()]
+
+    def turn(self, before: str, after: str) -> None:
+        """Make way for the curves of another model; loss and accuracy of the one before go on under its name."""
+        self.move(wait=True)
+        for name in OF_ONE_MODEL:
+            self._rename(name, of_another(name, before) if before and name in KEPT_OF_OTHERS else "")
+            self._rename(of_another(name, after), name)
+        others = [name for name in self.curves if name not in OF_ONE_MODEL]
+        for name in others[: max(0, len(others) + len(OF_ONE_MODEL) - MOST_CURVES)]:
+            self._rename(name, "")
+        self.refused.clear()
+
+    def _rename(self, name: str, to: str) -> None:
+        """Move a curve, if it is there, to another name; to none at all where that is empty."""
+        curve, last = self.curves.pop(name, None), self.last.pop(name, None)
+        if to and curve is not None and last is not None:
+            curve.name = to
+            self.curves[to], self.last[to] = curve, last
 
     def _add(self, name: str, step: int, value: float) -> None:
         if self._keep is not None:

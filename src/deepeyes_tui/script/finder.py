@@ -21,6 +21,7 @@ from deepeyes_tui.probe.border import Border, say
 from deepeyes_tui.probe.monitor import Monitor, guess_until_told, watch_found
 from deepeyes_tui.probe.probe import Found, ProbeSettings
 from deepeyes_tui.probe.ranks.place import find_place
+from deepeyes_tui.probe.scalars import of_another
 from deepeyes_tui.script.evaluation import Evaluation
 from deepeyes_tui.script.loaders import Loaders
 from deepeyes_tui.script.losses import Judgement, Losses, StepLosses
@@ -31,6 +32,8 @@ from deepeyes_tui.script.telling import NEVER_STEPPED, NO_MODULE, NO_OPTIMIZER, 
 
 IN_TURN = 5
 """Steps of a new model, without one of the watched, after which the new one is watched: trained one after another."""
+MOST_LOSSES = 3
+"""Models whose losses are all shown; of more, that of the watched one alone."""
 
 
 class Finder:
@@ -46,6 +49,8 @@ class Finder:
         self._patches = Patches()
         self._hooks: list[RemovableHandle] = []
         self._told: tuple[Root, int] | None = None
+        self._left: set[Root] = set()
+        self._by_turns: set[Root] = set()
         self._optimizers = self._steps = self._others_steps = 0
         self._chosen_by_hand = self._calls_hidden = False
 
@@ -145,7 +150,7 @@ class Finder:
         if chosen is None or self._monitor is None:
             return
         if root is not chosen and not self._roots.steps_on(optimizer, chosen):
-            self._another_stepped(root)
+            self._another_stepped(root, losses)
             return
         self._others_steps = 0
         if self._rounds.begins(optimizer):
@@ -161,11 +166,24 @@ class Finder:
         if monitor is not None:
             monitor.step(losses.loss, targets=labels, accuracy=losses.accuracy, epoch=self._loaders.epoch)
 
-    def _another_stepped(self, root: Root | None) -> None:
-        """Turn to a model that came later, once the watched one is trained no more."""
+    def _another_stepped(self, root: Root | None, losses: StepLosses) -> None:
+        """Keep its loss, too. Turn to a model that came later once the watched one is trained no more, and back to one
+        that was left too early: the two are trained by turns.
+        """
         self._others_steps += 1
-        newest = self._roots.roots[-1] if self._roots.roots else None
-        if root is not None and root is newest and not self._chosen_by_hand and self._others_steps >= IN_TURN:
+        if root is None or self._monitor is None:
+            return
+        if losses.loss is not None and len(self._roots.roots) <= MOST_LOSSES:
+            self._monitor.log({of_another("loss", root.name): losses.loss})
+        chosen = self._roots.chosen
+        if self._chosen_by_hand or chosen is None:
+            return
+        if root in self._left:
+            self._by_turns.add(chosen)
+            self._left.clear()
+            self._roots.choose(root)
+        elif root is self._roots.roots[-1] and root not in self._by_turns and self._others_steps >= IN_TURN:
+            self._left.add(chosen)
             self._roots.choose(root)
 
     def _watch(self, root: Root) -> None:
@@ -177,13 +195,13 @@ class Finder:
             self._monitor = watch_found(module, optimizer, self._options.name or None, self._border, self._settings())
             self._monitor.on_choice(self._choose)
         else:
-            self._monitor.turn_to(module, optimizer)
-            self._rounds = Rounds()
+            self._monitor.turn_to(module, optimizer, root.name)
+            self._rounds, self._others_steps = Rounds(), 0
         self._told = None
 
     def _choose(self, name: str) -> None:
+        self._roots.choose_named(name)
         self._chosen_by_hand = True
-        self._roots.choose(next(root for root in self._roots.roots if root.name == name))
 
     def _settings(self) -> ProbeSettings:
         options = self._options

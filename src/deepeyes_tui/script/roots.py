@@ -108,6 +108,14 @@ class RootFinder:
         self.chosen = root
         self._border.call(self._found, root)
 
+    def choose_named(self, name: str) -> None:
+        """Have the model of this name watched. Raises ValueError where the script has dropped it."""
+        root = next((root for root in self.roots if root.name == name), None)
+        if root is None or root.module is None:
+            raise ValueError(f"the script has let go of {name}")
+        if root is not self.chosen:
+            self.choose(root)
+
     def look_everywhere(self) -> None:
         """Look among all modules there are: for models that are called where nobody can look on."""
         for optimizer in list(self._optimizers):
