@@ -9,7 +9,9 @@ from functools import lru_cache
 
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.findings import Finding, Kind, Task, Weight, find
+from deepeyes_tui.findings.gathered import gathered
 from deepeyes_tui.findings.quiet import nothing_found
+from deepeyes_tui.findings.rests import rests_on
 from deepeyes_tui.link.findings import Evidence
 from deepeyes_tui.link.snapshot import Snapshot
 
@@ -30,13 +32,14 @@ class Moment:
 @dataclass(frozen=True, slots=True)
 class Found:
     """What is listed, in the order of the list; how many more there are of each task; how many of each weight in all;
-    what is said of the tasks where nothing is wrong.
+    what is said of the tasks where nothing is wrong; what all of it rests on, where that is little.
     """
 
     findings: tuple[Finding, ...] = ()
     more: Mapping[Task, int] = field(default_factory=dict)
     weights: Mapping[Weight, int] = field(default_factory=dict)
     quiet: Mapping[Task, str] = field(default_factory=dict)
+    rests: str = ""
 
 
 def moment(snapshot: Snapshot) -> Moment:
@@ -51,14 +54,15 @@ def _found(when: Moment, evidence: Evidence | None) -> Found:
     told: Counter[Kind] = Counter()
     more: Counter[Task] = Counter()
     kept = []
-    for finding in everything:
+    for finding in (listed := gathered(everything)):
         told[finding.kind] += 1
         if told[finding.kind] <= MOST_OF_A_KIND:
             kept.append(finding)
         else:
             more[finding.task] += 1
     quiet = {task: nothing_found(task, when.snapshot, everything, evidence) for task in Task}
-    return Found(tuple(kept), more, Counter(finding.weight for finding in everything), quiet)
+    weights = Counter(finding.weight for finding in listed)
+    return Found(tuple(kept), more, weights, quiet, rests_on(when.snapshot))
 
 
 def found_in(scene: Scene) -> Found:

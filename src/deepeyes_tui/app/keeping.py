@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from deepeyes_tui.app.panes.age import as_of
 from deepeyes_tui.app.panes.header import header_text
 from deepeyes_tui.app.panes.preview import preview_text
 from deepeyes_tui.app.picture import PANES
@@ -20,7 +21,8 @@ def view_text(scene: Scene) -> str:
     name = scene.desk.focus
     if scene.desk.proposal is not None:
         return f"{header_text(scene)}\n\n{preview_text(scene)}\n"
-    return f"{header_text(scene)}\n\n{name}\n{PANES[name].text(scene)}\n"
+    title = ", ".join(filter(None, (str(name), as_of(scene, name))))
+    return f"{header_text(scene)}\n\n{title}\n{PANES[name].text(scene)}\n"
 
 
 def view_csv(scene: Scene) -> str:

@@ -20,6 +20,7 @@ from deepeyes_tui.app.panes import (
     perplexities,
     training,
 )
+from deepeyes_tui.app.panes.age import as_of
 from deepeyes_tui.app.panes.base import Pane, lay, sentence, title_rule
 from deepeyes_tui.app.panes.chooser import draw_chooser
 from deepeyes_tui.app.panes.preview import draw_preview
@@ -77,7 +78,7 @@ class Painter:
     def _pane(self, scene: Scene, name: PaneName, box: Box, arrangement: Arrangement) -> Canvas:
         tabs = arrangement.tabs and box.y == arrangement.header.height
         known = scene.glyphs, scene.colour, scene.sentence, name is scene.desk.focus, tabs, box.width, box.height
-        key = (*known, *PANES[name].reads(scene))
+        key = (*known, as_of(scene, name), *PANES[name].reads(scene))
         before = self._drawn.get(name)
         if before is not None and before[0] == key:
             return before[1]
@@ -95,7 +96,8 @@ def draw_pane(scene: Scene, name: PaneName, box: Box, tabs: bool) -> Canvas:
     """Draw one pane with the rule above it, with `tabs` naming the panes that are not seen as well."""
     pane = PANES[name]
     canvas = Canvas(box.width, box.height)
-    rule = title_rule(scene, name, pane.facts(scene), box.width, name is scene.desk.focus, tabs)
+    facts = ", ".join(filter(None, (as_of(scene, name), pane.facts(scene))))
+    rule = title_rule(scene, name, facts, box.width, name is scene.desk.focus, tabs)
     lay(canvas, rule, 0, 0)
     lay(canvas, pane.draw(scene, box.width, box.height - 1), 1, 0)
     return canvas

@@ -13,7 +13,10 @@ from deepeyes_tui.findings import Finding, Task, Weight, find
 from deepeyes_tui.findings.acts import SHORT, ctl_line
 from deepeyes_tui.findings.asking import ask_evidence
 from deepeyes_tui.findings.finding import QUESTIONS
+from deepeyes_tui.findings.gathered import gathered
 from deepeyes_tui.findings.quiet import nothing_found
+from deepeyes_tui.findings.rests import rests_on
+from deepeyes_tui.findings.words import count
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.findings import Evidence
 from deepeyes_tui.link.runs import Run, find_run, sweep
@@ -76,6 +79,7 @@ def as_json(made: Report) -> dict[str, object]:
         "state": str(made.view.condition),
         "step": made.snapshot.status.step,
         "observed_steps": made.snapshot.status.observed_steps,
+        "rests_on": rests_on(made.snapshot),
         "instances": made.evidence is not None,
         "unknown": made.unknown,
         "findings": [found.to_json() for found in made.findings],
@@ -87,9 +91,12 @@ def lines(made: Report, layer: str, width: int) -> Iterator[str]:
     """Yield the lines of a report, in the order of T1 to T5, the acts at the end."""
     status = made.snapshot.status
     of = f", layer {layer}" if layer else ""
-    yield f"{made.run}{of}: {made.view.sentence}; step {status.step:,}, {status.observed_steps:,} steps observed"
+    yield f"{made.run}{of}: {made.view.sentence}; step {status.step:,}, {count(status.observed_steps, 'step')} observed"
+    if rests := rests_on(made.snapshot):
+        yield from textwrap.wrap(rests, width)
+    findings = made.findings if layer else gathered(made.findings)
     for task in Task:
-        own = [found for found in made.findings if found.task is task]
+        own = [found for found in findings if found.task is task]
         yield ""
         yield f"{task}  {QUESTIONS[task]}"
         yield from _told(own, width)

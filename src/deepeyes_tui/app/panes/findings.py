@@ -67,6 +67,8 @@ def _here(scene: Scene) -> int:
 
 def _lines(scene: Scene, width: int) -> Iterator[Line]:
     found, here = found_in(scene), _here(scene)
+    for part in wrapped(found.rests, width - 2) if found.rests else ():
+        yield Line(((f" {part}", Ink.WARNING),))
     for task in Task:
         question = printable(QUESTIONS[task], width - 5, scene.ascii)
         yield Line(((f" {task} ", Ink.ACCENT, Look.BOLD), (question, Ink.TITLE)))
@@ -142,8 +144,8 @@ def findings_text(scene: Scene) -> str:
     """Return all findings in full."""
     if scene.snapshot is None:
         return scene.sentence
-    lines: list[str] = []
     found = found_in(scene)
+    lines = [found.rests] if found.rests else []
     for task in Task:
         lines.append(f"{task}  {QUESTIONS[task]}")
         own = (finding for finding in found.findings if finding.task is task)

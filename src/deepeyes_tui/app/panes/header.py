@@ -12,6 +12,7 @@ from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.scene import Scene
+from deepeyes_tui.link.age import looks_too_rarely
 from deepeyes_tui.link.snapshot import RunState, Status
 
 GIB = 2**30
@@ -105,6 +106,9 @@ def _measured(scene: Scene, status: Status) -> list[Item]:
         items.append([*item, (budget + " " * (4 - len(cost)), Ink.MUTED)])
     if status.observed_every > 1:
         items.append([(f"1 in {status.observed_every} steps", Ink.MUTED)])
+    if scene.snapshot is not None and scene.replay is None and not scene.ended and looks_too_rarely(scene.snapshot):
+        how = "--budget 0.1" if status.summary else "watch(budget=0.1)"
+        items.append([(f"{how} looks more often", Ink.WARNING)])
     if status.ranks > 1:
         items.append([(f"{status.ranks} ranks", Ink.MUTED)])
     if math.isfinite(status.gpu_use):
