@@ -13,7 +13,7 @@ from take_pictures import DEEPEYES, demo_at, take, take_preview
 
 ROOT = Path(__file__).parents[1]
 PREVIEW_KEYS = ("5", "Space", "l", "Space", "l", "l", "Space", "X")
-COMMANDS = ("demo", "run", "attach", "ls", "ctl", "doctor")
+COMMANDS = ("demo", "run", "attach", "replay", "report", "export", "ls", "rm", "ctl", "doctor")
 
 
 def filled(text: str, name: str, content: str) -> str:

@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepeyes_tui.probe.border import ERRORS_TOLERATED, Border
-from deepeyes_tui.probe.budget import ADVANCE, HEADROOM, Budget
+from deepeyes_tui.probe.budget import ADVANCE, HEADROOM, LEAST_PORTION, Budget
 from deepeyes_tui.probe.curves import ThinnedCurve
 from deepeyes_tui.probe.scalars import MOST_CURVES, Scalars, batch_accuracy, curve_name
 
 
 def simulate(budget, *, step, observing, idle=0.0, steps=4000):
-    """Train for some steps of `step` seconds; return the share of time spent and the observed steps."""
+    """Train for some steps of `step` seconds; return the share of time spent and the observed steps. An observation of
+    all instances takes `observing` seconds.
+    """
     spent, observed, look = 0.0, [], True
     for number in range(steps):
-        cost = idle + (observing if look else 0.0)
+        cost = idle + (observing * budget.portion if look else 0.0)
         budget.elapse(step)
         budget.spend(cost)
         if look:
@@ -52,6 +54,18 @@ def test_a_pause_saves_up_for_no_burst():
     budget.elapse(3600)
     _, observed = simulate(budget, step=0.01, observing=0.01, steps=100)
     assert len(observed) <= 5
+
+
+def test_dear_observations_take_fewer_instances_and_cheap_ones_all_again():
+    budget = Budget(0.02)
+    _, observed = simulate(budget, step=0.13, observing=0.15, steps=400)
+    assert budget.portion == LEAST_PORTION
+    assert len(observed) >= 2 * 400 * 0.13 * 0.02 * HEADROOM / 0.15
+    simulate(budget, step=0.13, observing=0.001, steps=400)
+    assert budget.portion == 1
+    patient = Budget(1.0)
+    simulate(patient, step=0.01, observing=5.0, steps=20)
+    assert patient.portion == 1
 
 
 @given(st.lists(st.floats(-100, 100) | st.just(math.nan) | st.just(math.inf), max_size=200), st.integers(2, 20))

@@ -145,6 +145,12 @@ def test_instances_are_capped_by_drawing_inputs():
     assert len(seen.inputs.unique()) == MAX_INSTANCES // 22
 
 
+def test_a_portion_of_the_instances_is_drawn_where_all_would_be_dear():
+    (layer,) = find_layers(nn.Conv2d(1, 2, 3))
+    seen = Sampler(portion=0.25).draw(layer, torch.rand(500, 2, 30, 30), 22, None)
+    assert len(seen.activations) == MAX_INSTANCES // 4 // 22 * 22
+
+
 @pytest.mark.parametrize("output", [torch.rand(6, 3), torch.rand(2, 5, 3), torch.rand(3)])
 def test_linear_layers_with_any_leading_axes(output):
     seen = draw(nn.Linear(2, 3), output, each=2)

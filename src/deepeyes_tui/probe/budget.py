@@ -15,22 +15,27 @@ AVERAGED_OVER = 20.0
 """Seconds over which the cost that is shown is averaged."""
 BURST = 2.0
 """Observations that may be saved up for after a pause."""
+SECONDS_BETWEEN, STEPS_BETWEEN = 2.0, 10.0
+"""Of two observations, at most, whichever is longer: where they cost more than that earns, they take fewer instances."""
+LEAST_PORTION = 1 / 8
 
 
 class Budget:
     """A purse: time that passes fills it with `share` of itself, the monitor's work empties it.
 
-    An observation is affordable while it holds what the last ones cost. Seconds throughout.
+    An observation is affordable while it holds what the last ones cost. Seconds throughout. `portion` is the share of
+    the instances that the next one shall take, so that dear ones become cheaper rather than rare.
     """
 
     def __init__(self, share: float) -> None:
         self.share = share
+        self.portion = 1.0
         self.cost = float("nan")
         self._purse = ADVANCE
         self._observations: deque[float] = deque(maxlen=5)
         self._made = 0
         self._since_observation = float("inf")
-        self._spent = self._elapsed = 0.0
+        self._spent = self._elapsed = self._step = 0.0
 
     def elapse(self, seconds: float) -> None:
         """Let `seconds` of training pass."""
@@ -42,6 +47,7 @@ class Budget:
         fades = math.exp(-seconds / AVERAGED_OVER)
         self._elapsed = self._elapsed * fades + seconds
         self._spent *= fades
+        self._step += (seconds - self._step) / STEPS_BETWEEN if self._step else seconds
 
     def spend(self, seconds: float) -> None:
         """Take what the monitor's work took, observing or not."""
@@ -58,10 +64,21 @@ class Budget:
             self._spent -= seconds
         else:
             self._observations.append(seconds)
+        self._portion_out(seconds)
 
     def hurry(self) -> None:
         """Let the next observation come as soon as it can be paid for."""
         self._since_observation = float("inf")
+
+    def _portion_out(self, seconds: float) -> None:
+        """Choose how many instances to take by what the last observation cost: fewer at once, more by and by."""
+        earned = HEADROOM * self.share * max(SECONDS_BETWEEN, STEPS_BETWEEN * self._step)
+        before, self.portion = self.portion, self.portion * min(earned / max(seconds, 1e-9), 2.0)
+        self.portion = max(LEAST_PORTION, min(1.0, 2.0 ** math.floor(math.log2(self.portion))))
+        if self.share == 1:
+            self.portion = 1.0
+        scaled = [cost * self.portion / before for cost in self._observations]
+        self._observations = deque(scaled, maxlen=self._observations.maxlen)
 
     @property
     def expected(self) -> float:

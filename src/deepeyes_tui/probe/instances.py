@@ -49,16 +49,20 @@ def positions_per_input(field_share: float, coverage: float = COVERAGE) -> int:
     return max(1, math.ceil(math.log1p(-coverage) / math.log1p(-field_share)))
 
 
-def most_instances(filters: int) -> int:
+def most_instances(filters: int, portion: float = 1.0) -> int:
     """Return how many instances of a layer are taken on one step at most."""
-    return max(1, min(MAX_INSTANCES, MAX_VALUES // max(filters, 1)))
+    return max(1, int(portion * min(MAX_INSTANCES, MAX_VALUES // max(filters, 1))))
 
 
 @dataclass(slots=True)
 class Sampler:
-    """Draws positions from random generators of its own, one a device: the user's random state is never touched."""
+    """Draws positions from random generators of its own, one a device: the user's random state is never touched.
+
+    `portion` is the share that is drawn of as many as may be.
+    """
 
     seed: int = 0
+    portion: float = 1.0
     _generators: dict[torch.device, torch.Generator] = field(default_factory=dict)
 
     def draw(self, layer: Layer, output: Values, per_input: int, nonlinearity: Nonlinearity | None) -> Instances | None:
@@ -75,7 +79,7 @@ class Sampler:
         places = math.prod(grid)
         if batch * places == 0 or values.shape[-1] != layer.width:
             return None
-        most = most_instances(layer.width)
+        most = most_instances(layer.width, self.portion)
         each = min(per_input, places, most)
         generator = self._generator(values.device)
         inputs = self._inputs(batch, each, most // each, generator)
@@ -95,7 +99,7 @@ class Sampler:
         if there == 0 or values.shape[-1] != layer.width:
             return None
         batch, longest = int(output.batch_sizes[0]), len(output.batch_sizes)
-        count = min(batch * per_input, there, most_instances(layer.width))
+        count = min(batch * per_input, there, most_instances(layer.width, self.portion))
         rows = torch.randint(there, (count,), generator=self._generator(device), device=device)
         ends = output.batch_sizes.to(device).cumsum(0)  # (T,)
         positions = torch.searchsorted(ends, rows, right=True)

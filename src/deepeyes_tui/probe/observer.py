@@ -108,6 +108,10 @@ class Observer:
         self._sources.clear()
         self.observing = False
 
+    def take_portion(self, portion: float) -> None:
+        """Draw this share of as many instances as may be drawn."""
+        self._sampler.portion = portion
+
     def forget_peak(self, number: int | None) -> None:
         """Start the largest activation of one layer, or of all, anew."""
         if number is None:

@@ -183,6 +183,7 @@ class Probe:
         self._budget.spend(spent)
         if self._observer.observing:
             self._budget.observed(spent)
+            self._observer.take_portion(self._budget.portion)
         self._observer.observing = self._observes_next()
         self._observer.keeps_output = self._judges_next()
         self._border.call(self._discover_from_graph)
