@@ -13,7 +13,7 @@ from deepeyes_tui.app.maps import MapBox
 from deepeyes_tui.app.scene import Scene, Trail
 from deepeyes_tui.link.analyst import Analyst
 from deepeyes_tui.link.errors import RingError
-from deepeyes_tui.link.findings import EvidenceRequest
+from deepeyes_tui.link.findings import Evidence, EvidenceRequest
 from deepeyes_tui.link.maps import FilterMapRequest, InputMapRequest, Request, Stage, SurveyRequest
 from deepeyes_tui.link.ring import RingReader, ring_path
 
@@ -26,6 +26,8 @@ LOOK_EVERY = 1.0
 SURVEY_EVERY = 30.0
 LOOK_AGAIN = 5.0
 """Seconds after which what no instances could tell is asked again."""
+RESTS = 20.0
+"""Times as long as looking for findings took, at least, until they are looked for again."""
 MOST_SURVEYED = 32
 """Layers that are compared with each other; those around the one in focus, where there are more."""
 
@@ -60,15 +62,15 @@ class Cartographer:
         self._wanted: Wanted | None = None
         self._since = self._looked = 0.0
         self._surveyed = self._examined = float("-inf")
+        self._evidence: Evidence | None = None
+        self._took = 0.0
         self._step = 0
 
     def look(self, scene: Scene) -> None:
-        """Ask for what is missing, if the maps are looked at, or the findings."""
-        if scene.desk.focus is PaneName.FINDINGS:
-            self._examine(scene)
-            return
+        """Ask for what is missing: for maps where they are looked at, else for what the findings rest on."""
         wanted = self._of(scene)
-        if wanted is None or not scene.desk.maps_screen:
+        if wanted is None or not scene.desk.maps_screen or scene.desk.focus is PaneName.FINDINGS:
+            self._examine(scene)
             return
         now = self._clock()
         if wanted != self._wanted:
@@ -134,11 +136,14 @@ class Cartographer:
     def _examine(self, scene: Scene) -> None:
         """Ask what the instances say for the findings, again as they become others."""
         now = self._clock()
-        if scene.snapshot is None or not scene.layers or not (self._idle() or self._asked is None):
+        asked_for = scene.desk.focus is PaneName.FINDINGS and self._asked is None
+        if scene.snapshot is None or not scene.layers or not (self._idle() or asked_for):
             return
         known, generation = scene.maps.evidence, scene.snapshot.generation
+        if known is not self._evidence:
+            self._evidence, self._took = known, now - self._examined
         outdated = known is not None and any(layer.generation != generation for layer in known.layers)
-        if now - self._examined >= (LOOK_AGAIN if outdated or known is None else SURVEY_EVERY):
+        if now - self._examined >= max(LOOK_AGAIN if outdated or known is None else SURVEY_EVERY, RESTS * self._took):
             self._examined = now
             names = [info.name for info in scene.snapshot.layers]
             layers = tuple((name, ring_path(self._rings(), i)) for i, name in enumerate(names))
