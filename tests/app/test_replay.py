@@ -12,15 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from deepeyes_tui.app.bindings import BINDINGS, MAPS, PANES, Context, PaneName, applicable
+from deepeyes_tui.app.bindings import BINDINGS, MAPS, PANES, Context, PaneName, applicable, find
 from deepeyes_tui.app.keeping import view_text
 from deepeyes_tui.app.moves import MOVES
+from deepeyes_tui.app.panes.help import help_text
 from deepeyes_tui.app.panes.timeline import draw_timeline
 from deepeyes_tui.app.picture import as_text
 from deepeyes_tui.app.prompt import typed
 from deepeyes_tui.app.replay_feed import ReplayFeed
 from deepeyes_tui.app.replaying import Timeline, advanced, read_step, started
 from deepeyes_tui.app.room import Room
+from deepeyes_tui.app.scene import Asking
 from deepeyes_tui.app.steering import refusal
 from deepeyes_tui.cli import main
 from deepeyes_tui.history import History, history_path
@@ -106,6 +108,27 @@ def test_every_state_is_reached_by_typing_its_step():
     for character in "95%":
         asked = typed(asked, character, character)
     assert typed(asked, "enter", None).replay.step == 1120
+
+
+@pytest.mark.parametrize(
+    ("typed_step", "said"), [("400", "step 400"), ("410", "asked for step 410, the nearest record before it: step 400")]
+)
+def test_a_step_that_was_not_recorded_is_said(typed_step, said):
+    shown = replay_of().with_desk(typing=typed_step, asking=Asking.STEP)
+    assert typed(shown, "enter", None).desk.note.startswith(said)
+
+
+def test_a_replay_is_played_by_space_and_speaks_of_no_training():
+    shown = replay_of(400).with_desk(focus=PaneName.TRAINING)
+    binding = find("space", " ", shown.context)
+    assert binding is not None
+    assert pressed(shown, binding.id).replay.playing
+    marking = find("space", " ", shown.with_desk(focus=PaneName.FILTERS).context)
+    assert marking is not None
+    assert marking.id == "mark"
+    told = help_text(shown)
+    assert "layer stable" in told
+    assert "freeze" not in told
 
 
 def test_keys_of_a_replay_apply_there_alone_and_none_twice():

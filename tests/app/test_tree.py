@@ -222,3 +222,10 @@ async def test_keys_and_clicks_fold_in_the_viewer():
         assert any("- 0" in line for line in screen_rows(app))
         await pilot.press("+")
         assert app.scene.desk.folded == frozenset()
+
+
+def test_heads_beneath_their_module_are_named_in_full():
+    names = tuple(f"blocks.{i}{part}" for i in range(6) for part in ("", ".qkv", ".fc"))
+    layers = tuple(replace(info, unit="heads" if "." not in info.name[7:] else "units") for info in network(names))
+    drawn = draw_layers(scene(snapshot(layers)).with_desk(focus=PaneName.LAYERS), 60, 40).lines()
+    assert sum(" heads " in row for row in drawn) == 6

@@ -135,8 +135,16 @@ def _replaying(context: Context) -> bool:
     return context.replaying and not context.covered
 
 
+def _only_plays(context: Context) -> bool:
+    return _replaying(context) and not _markable(context)
+
+
 def _by_home(context: Context) -> bool:
     return not _replaying(context)
+
+
+def _grows(context: Context) -> bool:
+    return not (context.replaying or context.covered)
 
 
 def _rooted(context: Context) -> bool:
@@ -226,6 +234,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("panel_again", ("r",), "r", "ask the training again", Group.TRAIN, _panel, "r again"),
     Binding("choose", ("enter",), "Enter", "choose what is under the cursor", Group.LOOK, _choosing, "Enter choose"),
     Binding("play", ("P",), "P", "play the record, or hold", Group.LOOK, _replaying, "P play"),
+    Binding("play_too", ("space",), "space", "likewise, where nothing can be marked", Group.LOOK, _only_plays),
     Binding("next_event", (".",), ".", "to the next event of the record", Group.MOVE, _replaying, ", . event"),
     Binding("previous_event", (",",), ",", "to the event before", Group.MOVE, _replaying),
     Binding("next_state", ("L", "shift+right"), "L", "a recorded state forward", Group.MOVE, _replaying, "H L step"),
@@ -288,7 +297,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("reverse", ("S",), "S", "reverse the order", Group.LOOK, _in(*LISTS)),
     Binding("root", ("M",), "M", "choose which of the models is watched", Group.LOOK, _rooted, "M model"),
     Binding("beside", ("B",), "B", "choose a run to be seen beside this one", Group.LOOK, _pane),
-    Binding("freeze", ("z",), "z", "freeze the picture (training goes on)", Group.LOOK, _pane),
+    Binding("freeze", ("z",), "z", "freeze the picture (training goes on)", Group.LOOK, _grows),
     Binding("theme", ("T",), "T", "next theme: dark, light, the terminal's own", Group.LOOK),
     Binding("mark", ("space",), "space", "mark what is under the cursor", Group.MARK, _markable, "space mark"),
     Binding("range", ("v",), "v", "start / end a range or a rectangle", Group.MARK, _ranged, "v brush"),
@@ -328,7 +337,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("palette", (":", "ctrl+p"), ": ctrl+p", "command palette", Group.LEAVE, _pane, ": commands"),
     Binding("redraw", ("ctrl+l",), "ctrl+l", "draw the whole screen again", Group.LEAVE),
     Binding(
-        "leave", ("q", "ctrl+c"), "q ctrl+c", "leave the viewer; training goes on", Group.LEAVE, _always, "q leave"
+        "leave", ("q", "ctrl+c"), "q ctrl+c", "leave the viewer; a training goes on", Group.LEAVE, _always, "q leave"
     ),
 )
 

@@ -127,10 +127,19 @@ def jumped(scene: Scene, text: str) -> Scene:
     if scene.replay is None or not text:
         return scene
     try:
-        after = scene.replay.to_step(read_step(text, scene.replay))
+        asked = read_step(text, scene.replay)
     except ValueError as error:
         return scene.with_desk(note=str(error), note_is_error=True)
-    return _told(_at(scene, replace(after, playing=False)))
+    after = _told(_at(scene, replace(scene.replay.to_step(asked), playing=False)))
+    return after.with_desk(note=f"{_nearest(after.replay, asked)}{after.desk.note}") if after.replay else after
+
+
+def _nearest(replay: Replay, asked: int) -> str:
+    """Say that the step that was asked for is another than the one that is shown, where it is."""
+    if replay.step == asked:
+        return ""
+    which = "before it" if replay.step < asked else "there is"
+    return f"asked for step {asked:,}, the nearest record {which}: "
 
 
 def _step(states: int) -> Callable[[Replay], Replay]:
@@ -175,6 +184,7 @@ def _told(scene: Scene) -> Scene:
 
 CHANGES: dict[str, Callable[[Replay], Replay]] = {
     "play": _play,
+    "play_too": _play,
     "next_state": _step(1),
     "previous_state": _step(-1),
     "next_event": _event(1),

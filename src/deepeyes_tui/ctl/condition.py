@@ -41,13 +41,14 @@ def status_line(run: Run) -> str:
 
 
 def _measured(snapshot: Snapshot | None) -> list[str]:
-    """Return loss and accuracy; those that were given but are no numbers are said to be NaN."""
+    """Return loss and accuracy, those that were given but are no numbers as NaN; and of several models the watched."""
     if snapshot is None:
         return []
     status = snapshot.status
     values = {"loss": status.loss, "accuracy": status.accuracy}
     given = (name for name, value in values.items() if name in snapshot.series or not math.isnan(value))
-    return [_figure(name, values[name]) for name in given]
+    watched = [f"watches {status.root} of {', '.join(status.roots)}"] if len(status.roots) > 1 else []
+    return [*(_figure(name, values[name]) for name in given), *watched]
 
 
 def _figure(name: str, value: float) -> str:

@@ -45,6 +45,11 @@ def about_layer(action: Action, options: argparse.Namespace) -> Order:
     return Order(action, {"layer": options.layer} if options.layer is not None else {})
 
 
+def root(options: argparse.Namespace) -> Order:
+    """Return which of the models is to be watched."""
+    return Order(Action.ROOT, {"root": options.model})
+
+
 def prune(options: argparse.Namespace) -> Order:
     """Return what is to be cut. Raises ValueError."""
     states = tuple(name for name in ("dead", "always_on") if getattr(options, name))

@@ -35,6 +35,10 @@ def _add_optional_layer(text: str, parser: argparse.ArgumentParser) -> None:
     parser.add_argument("layer", nargs="?", metavar="LAYER", help=text)
 
 
+def _add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="by its name: `deepeyes ctl RUN status` lists them")
+
+
 def _add_filters(parser: argparse.ArgumentParser) -> None:
     _add_layer(parser)
     parser.add_argument("filters", nargs="?", metavar="FILTERS", help="as in 3,7,11-14 (all of the layer)")
@@ -134,5 +138,6 @@ VERBS = (
     Verb(orders.JOURNAL, "say who changed what and when, also of a run that has ended", "journal", orders.journal),
     _looking(Action.RESET, "forget the maximum activations", "all layers"),
     _looking(Action.FOCUS, "keep the instances of one layer in full", "none"),
+    Verb(str(Action.ROOT), "watch another of the models that are trained", "root critic", orders.root, _add_root),
     _plain(Action.STATUS, "say how the run stands"),
 )

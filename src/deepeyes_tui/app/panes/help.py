@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from deepeyes_tui.app.bindings import Binding, Group, applicable
 from deepeyes_tui.app.panes.base import Piece, wrapped, write
+from deepeyes_tui.app.panes.timeline import SIGNS, WORDS
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import printable
@@ -27,6 +28,11 @@ def help_lines(scene: Scene) -> list[Line]:
         bindings = [binding for binding in shown if binding.group is group]
         if bindings:
             lines += [[(str(group), Ink.ACCENT, Look.BOLD)], *(_line(binding, scene.ascii) for binding in bindings), []]
+    if scene.replay is not None:
+        signs: list[Line] = [
+            [("  " + sign.ljust(KEY_WIDTH), ink), (WORDS[kind], Ink.DEFAULT)] for kind, (sign, ink) in SIGNS.items()
+        ]
+        lines += [[("On the line of time", Ink.ACCENT, Look.BOLD)], *signs, []]
     return lines
 
 

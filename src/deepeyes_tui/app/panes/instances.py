@@ -173,7 +173,7 @@ def _tiles(scene: Scene, sample: Sample, rows: Rows, width: int, height: int) ->
     flags = flags_of(sample, scene.selection.chosen)
     return draw_tiles(
         images,
-        [words, *(caption(scene, sample, int(row)) for row in page)],
+        [words, *(short_caption(scene, sample, row, layout.tile_width - int(flags[row])) for row in page.tolist())],
         width,
         height,
         cursor=int(here[0]) - first + AVERAGED if len(here) else None,
@@ -190,6 +190,7 @@ def _images(
 ) -> tuple[list[NDArray[np.uint8] | Canvas], str]:
     """Return pictures or curves, the mean of all first, and the words for beneath that."""
     said = f"mean of {len(rows):,}"
+    said = said if cell_len(said) <= layout.tile_width else "mean"
     if not kind_of(sample):
         return [averaged(sample, rows), *sample.thumbnails[page]], said
     scale = curve_scale(sample, rows)
@@ -203,7 +204,7 @@ def _excerpts(scene: Scene, sample: Sample, rows: Rows, width: int, height: int)
     canvas, layout = Canvas(width, height), tiles_of(scene, width, height)
     first, last = page_of(scene, sample, rows, layout)
     page, flags = rows[first:last].tolist(), flags_of(sample, scene.selection.chosen)
-    captions = [caption(scene, sample, row) for row in page]
+    captions = [" ".join(filter(None, caption(scene, sample, row))) for row in page]
     said = printable(f"mean of {len(rows):,}", ascii=scene.ascii)
     room = min(max(map(cell_len, (said, *captions)), default=0), width // 3)
     wide = max(width - room - 2 * GAP - 4, 0)
@@ -235,16 +236,25 @@ def _large_excerpt(scene: Scene, sample: Sample, row: int, words: str, width: in
     return canvas
 
 
-def caption(scene: Scene, sample: Sample, row: int) -> str:
-    """Return label, activation of the filter in question and the rank by it, for beneath a picture."""
+def caption(scene: Scene, sample: Sample, row: int) -> tuple[str, str, str]:
+    """Return label, activation of the filter in question and the rank by it, for beneath a picture; empty: unknown."""
     names = scene.snapshot.labels if scene.snapshot else ()
     label = int(sample.labels[row])
     name = "" if label == UNLABELLED else label_of(names, sample, label, scene.ascii)
     filters = chosen_filters(scene, sample.filters)
     if len(filters) != 1:
-        return f"{name} {short(float(sample.maximum[row]), ascii=True)}"
+        return name, short(float(sample.maximum[row]), ascii=True), ""
     value = short(float(sample.activations[row, filters[0]]), ascii=True)
-    return f"{name} {value} #{rank_of(sample, row, filters[0])}".strip()
+    return name, value, f"#{rank_of(sample, row, filters[0])}"
+
+
+def short_caption(scene: Scene, sample: Sample, row: int, width: int) -> str:
+    """Return a caption in a width: without the rank, then with a shorter name, as a number is never cut."""
+    name, value, rank = caption(scene, sample, row)
+    whole = (" ".join(filter(None, words)) for words in ((name, value, rank), (name, value)))
+    room = width - cell_len(value) - 1
+    cut = f"{printable(name, room, scene.ascii)} {value}" if room > 1 else value
+    return next((text for text in whole if cell_len(text) <= width), cut)
 
 
 def _large(scene: Scene, sample: Sample, row: int, width: int, height: int) -> Canvas:

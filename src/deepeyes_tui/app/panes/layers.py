@@ -131,7 +131,7 @@ def draw_layers(scene: Scene, width: int, height: int) -> Canvas:
     rows, here, seen = seen_rows(scene, height, len(words))
     folded, tree = folds(scene), scene.tree
     every = rows if tree is None else tree.rows
-    longest = max(_indent(row, tree is not None) + len(row.label) for row in every)
+    longest = max(_indent(row, tree is not None) + cell_len(_label(scene, row)) for row in every)
     name_width, columns = shown_columns(width, longest, scene.desk.maps_screen)
     _heads(canvas, scene, name_width, columns)
     for row, place in enumerate(seen, 1):
@@ -183,6 +183,11 @@ def _indent(row: Row, tree: bool) -> int:
     return 2 * row.depth + 2 * tree
 
 
+def _label(scene: Scene, row: Row) -> str:
+    """Return what a row is called: a layer that others stand beneath by what its filters are."""
+    return scene.snapshot.layers[row.layers[0]].unit if row.within and scene.snapshot is not None else row.label
+
+
 def _name(canvas: Canvas, row: int, scene: Scene, shown: Row, width: int, here: bool, folded: Paths) -> None:
     """Write the name of a layer or a group; before a group stands whether it is folded."""
     look = Look.BOLD if here else Look.PLAIN
@@ -193,8 +198,8 @@ def _name(canvas: Canvas, row: int, scene: Scene, shown: Row, width: int, here: 
     if shown.is_group:
         canvas.text(row, indent, "+" if shown.path in folded else "-", Ink.ACCENT, look)
     ink = Ink.TITLE if shown.is_group else Ink.DEFAULT
-    label = scene.snapshot.layers[shown.layers[0]].unit if shown.within and scene.snapshot else shown.label
-    canvas.text(row, 2 + indent, printable(label, width - indent, scene.ascii), ink, look | reverse)
+    label = printable(_label(scene, shown), width - indent, scene.ascii)
+    canvas.text(row, 2 + indent, label, ink, look | reverse)
 
 
 def _cells(

@@ -41,13 +41,16 @@ def drawable(line: str, ascii: bool = False) -> str:
 
 
 def pieces(text: str, width: int) -> Iterator[str]:
-    """Yield a text in rows of at most `width` cells."""
+    """Yield a text in rows of at most `width` cells, broken at a space where a row's second half has one."""
     row, used = "", 0
     for character in text:
         wide = cell_len(character)
         if used + wide > width:
-            yield row
-            row, used = "", 0
+            end = row.rfind(" ") + 1
+            end = end if character != " " and end > len(row) // 2 else len(row)
+            yield row[:end].rstrip(" ") or row[:end]
+            row = row[end:]
+            used = cell_len(row)
         row, used = row + character, used + wide
     yield row
 

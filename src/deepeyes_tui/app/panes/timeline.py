@@ -27,6 +27,18 @@ SIGNS: dict[str, tuple[str, int]] = {
 }
 """Signs of events on the line, the more important later: of several in a cell, the last is seen."""
 LEAST_LINE = 20
+WORDS: dict[str, str] = {
+    EventKind.EPOCH: "epoch",
+    EventKind.STATE: "state of the run",
+    EventKind.NOTICE: "notice",
+    EventKind.GAP: "gap in the record",
+    EventKind.STABLE: "layer stable",
+    EventKind.DEAD: "dead filters",
+    EventKind.STRUCTURE: "model is another",
+    EventKind.ACT: "act",
+    EventKind.NONFINITE: "NaN or infinite",
+}
+"""What the signs stand for."""
 
 
 def draw_top(scene: Scene, width: int, height: int) -> Canvas:
@@ -43,7 +55,8 @@ def draw_timeline(scene: Scene, replay: Replay, width: int) -> Canvas:
     """Draw one row: whether it plays and how fast, the step, the time since the start, all steps with their events."""
     canvas, plain = Canvas(width, 1), scene.ascii
     if replay.playing:
-        state: Piece = (f"{'>' if plain else '▶'} {replay.speed:,} states/s", Ink.GOOD)
+        states = "state" if replay.speed == 1 else "states"
+        state: Piece = (f"{'>' if plain else '▶'} {replay.speed:,} {states}/s", Ink.GOOD)
     else:
         state = (f"{'=' if plain else '‖'} held", Ink.WARNING)
     last = f"{replay.timeline.last:,}"

@@ -1,0 +1,47 @@
+"""Words in little room: numbers are never cut, lines of the log break between words, one number has one value."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.panes.instances import caption, short_caption
+from deepeyes_tui.app.panes.log import pieces
+from deepeyes_tui.app.panes.training import draw_training
+from deepeyes_tui.app.picture import as_text
+from deepeyes_tui.link.snapshot import Series
+from tests.app import synthetic
+from tests.app.test_map_panes import on
+
+
+@pytest.mark.parametrize("width", range(4, 24))
+def test_captions_keep_their_number(width):
+    shown = on(PaneName.INSTANCES)
+    name, value, rank = caption(shown, shown.sample, 3)
+    text = short_caption(shown, shown.sample, 3, width)
+    assert value in text.split()
+    assert len(text) <= max(width, len(value))
+    assert text == f"{name} {value} {rank}" or width < len(f"{name} {value} {rank}")
+
+
+@pytest.mark.parametrize("width", [9, 12, 30])
+def test_lines_of_the_log_break_between_words(width):
+    text = "step 100  loss 0.8625  accuracy 74.29%"
+    rows = list(pieces(text, width))
+    assert max(map(len, rows)) <= width
+    assert " ".join(rows).split() == text.split()
+
+
+def test_a_long_word_of_the_log_is_broken_anyway():
+    assert list(pieces("x" * 25, 10)) == ["x" * 10, "x" * 10, "x" * 5]
+
+
+def test_header_and_legend_tell_one_value():
+    made = synthetic.snapshot()
+    curve = Series("loss", np.array([1, 2]), np.array([2.0, 1.25], np.float32), np.zeros(2, np.int64))
+    made = replace(made, series={"loss": curve}, status=replace(made.status, loss=0.5))
+    shown = synthetic.scene(made).with_desk(focus=PaneName.TRAINING)
+    assert re.search(r"loss 1.25\b", as_text(shown, 120, 40))
+    assert "training 1.25" in next(iter(draw_training(shown, 60, 20).lines()))
