@@ -21,7 +21,7 @@ from deepeyes_tui.link.launch import (
     run_unwatched,
     start_script,
 )
-from deepeyes_tui.link.runs import Run, clean_name, find_run, sweep
+from deepeyes_tui.link.runs import WHICH_RUN, Run, clean_name, find_run, sweep
 from deepeyes_tui.link.script_options import ScriptOptions, add_script_options, read_options
 from deepeyes_tui.link.settings import CHOICES, ViewOptions, load_options, parse_size
 from deepeyes_tui.removing import add_remove_options, remove
@@ -137,7 +137,7 @@ def _add_replay(commands: Commands) -> None:
 
 
 def _add_looking_on(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", metavar="RUN", help="as `deepeyes ls` names it (the newest under way)")
+    parser.add_argument("run", nargs="?", metavar="RUN", help=WHICH_RUN)
     _add_view_options(parser)
     parser.add_argument("--beside", metavar="OTHER", help="another run, its curves and numbers beside those of RUN")
     parser.add_argument("--once", action="store_true", default=None, help="print one frame and leave")
@@ -164,7 +164,7 @@ def _add_export(commands: Commands) -> None:
 def _add_report(commands: Commands) -> None:
     summary = "say what is found in a run: stable layers, dead filters, what goes undetected, what is not needed"
     found = _command(commands, "report", _report, summary, "deepeyes report demo --layer conv2")
-    found.add_argument("run", nargs="?", metavar="RUN", help="as `deepeyes ls` names it (the newest under way)")
+    found.add_argument("run", nargs="?", metavar="RUN", help=WHICH_RUN)
     found.add_argument("--json", action="store_true", help="as one JSON object")
     found.add_argument("--layer", metavar="LAYER", help="of one layer alone, by its name")
 

@@ -187,3 +187,26 @@ def test_a_run_of_which_nothing_is_known_is_said(capsys, tmp_path):
     status, _, err = export(capsys, "--output", str(tmp_path))
     assert status == 1
     assert "nothing is known of demo" in err
+
+
+def test_what_was_not_measured_is_unknown_and_types_are_those_of_every_file(capsys, tmp_path):
+    pytest.importorskip("pyarrow")
+    from pyarrow import concat_tables, parquet
+
+    paths = []
+    for name, stable in (("unseen", -1), ("seen", 4)):
+        run = claim_run("demo")
+        arrays = make_arrays(fill=0)
+        arrays["stable_since"][:], arrays["window_instances"][:] = stable, 100 * (name == "seen")
+        arrays["dead_window"][:] = 100 * (name == "seen")
+        make_writer(run.board).publish(Status(step=3), arrays)
+        folder = str(tmp_path / name)
+        assert cli.main(["export", run.name, "--format", "parquet", "--what", "layers", "--output", folder]) == 0
+        paths += capsys.readouterr().out.split()
+    unseen, seen = map(parquet.read_table, paths)
+    assert concat_tables([unseen, seen]).num_rows == 2 * unseen.num_rows
+    for name in ("undetected", "dead", "always_on", "perplexity_00", "stable_since"):
+        assert unseen[name].null_count == unseen.num_rows
+        assert seen[name].null_count == 0
+    assert not any(value is not None and math.isnan(value) for value in unseen["stability"].to_pylist())
+    assert set(unseen["unit"].to_pylist()) <= {"filters", "units", "heads", "dimensions"}

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from deepeyes_tui.exporting.tables import Table
+from deepeyes_tui.exporting.tables import Table, kind_of
 from deepeyes_tui.link.errors import RunError
 
 
@@ -38,14 +38,22 @@ def write_json(table: Table, path: Path) -> Path:
 
 
 def write_parquet(table: Table, path: Path) -> Path:
-    """Write a Parquet file. Raises RunError where pyarrow is not installed."""
+    """Write a Parquet file; what is unknown is null. Raises RunError where pyarrow is not installed.
+
+    A column has the same type in all files, also where none of its values is known.
+    """
     if find_spec("pyarrow") is None:
         raise RunError("Parquet files need pyarrow: pip install pyarrow")
     import pyarrow
     from pyarrow import parquet
 
     path = path.with_name(f"{path.name}.parquet")
-    parquet.write_table(pyarrow.table(dict(table.columns)), path)
+    types = {str: pyarrow.string(), int: pyarrow.int64(), bool: pyarrow.bool_(), float: pyarrow.float64()}
+    columns = {
+        name: pyarrow.array(values, types[kind_of(table, name)], from_pandas=True)
+        for name, values in table.columns.items()
+    }
+    parquet.write_table(pyarrow.table(columns), path)
     return path
 
 

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from deepeyes_tui.link.runs import WHICH_RUN
+
 FILES = ("csv", "json", "parquet")
 TENSORBOARD = "tensorboard"
 PICTURES = ("svg", "png")
@@ -16,7 +18,7 @@ def add_export_options(
     parser: argparse.ArgumentParser, step: Callable[[str], int], size: Callable[[str], object]
 ) -> None:
     """Add what the command takes; `step` and `size` read these from text."""
-    parser.add_argument("run", nargs="?", metavar="RUN", help="as `deepeyes ls` names it (the newest)")
+    parser.add_argument("run", nargs="?", metavar="RUN", help=WHICH_RUN)
     kinds = (*FILES, TENSORBOARD, *PICTURES)
     parser.add_argument("--format", choices=kinds, help="csv, or svg with --view")
     parser.add_argument("--what", action="append", choices=WHAT, help="one table; again for another (all)")

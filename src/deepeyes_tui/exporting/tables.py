@@ -10,7 +10,7 @@ import numpy as np
 
 from deepeyes_tui.exporting.sources import Source
 from deepeyes_tui.history import HistoryError
-from deepeyes_tui.link.snapshot import PERPLEXITY_BINS, LayerStatistics, Snapshot
+from deepeyes_tui.link.snapshot import LEAST_WINDOW, PERPLEXITY_BINS, LayerStatistics, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,29 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of equal length; unknown numbers are NaN, or None where a column is of whole numbers."""
+    """Columns of equal length. Unknown numbers are None or NaN, which the files tell alike. `columns` that hold no
+    numbers with a point are of a kind in `KINDS`, by their name.
+    """
 
     name: str
     columns: Mapping[str, Sequence[Any]]
+
+
+KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("name", "layer", "kind", "unit", "text"), str),
+    **dict.fromkeys(("step", "count", "nonfinite", "filters", "parameters", "observed", "stable_since"), int),
+    **dict.fromkeys(("nan", "infinite", "filter", "reached_step", "last_observed_step"), int),
+}
+"""Columns of text and whole numbers, of all tables; `dead` and `always_on` are counts of layers, flags of filters."""
+FLAGS: Mapping[str, Mapping[str, type]] = {
+    "layers": {"dead": int, "always_on": int},
+    "filters": {"dead": bool, "always_on": bool},
+}
+
+
+def kind_of(table: Table, column: str) -> type:
+    """Return what a column holds: str, int, bool or float."""
+    return FLAGS.get(table.name, {}).get(column) or KINDS.get(column, float)
 
 
 def scalars(source: Source, chosen: Chosen) -> Table:
@@ -42,7 +61,9 @@ def scalars(source: Source, chosen: Chosen) -> Table:
 
 
 def layers(source: Source, chosen: Chosen) -> Table:
-    """One row a layer and state; `perplexity_00` ... are the shares of the instances in each bin."""
+    """One row a layer and state; `perplexity_00` ... are the shares of the instances in each of so many equal parts of
+    the perplexities from 1 to `filters`. What was not measured yet is unknown.
+    """
     newest = source.at(_last(source) if chosen.step is None else chosen.step)
     wanted = {layer.info.name for layer in _layers(newest, chosen)} if chosen.layer else None
     rows = [
@@ -105,20 +126,24 @@ def _layers(state: Snapshot, chosen: Chosen) -> list[LayerStatistics]:
 
 def _layer_row(layer: LayerStatistics) -> dict[str, Any]:
     stability = layer.stability[np.isfinite(layer.stability)]
+    seen, judged = layer.window_instances > 0, layer.dead_window >= LEAST_WINDOW
+    bins = layer.histogram.tolist() if seen else [None] * PERPLEXITY_BINS
     return {
         "layer": layer.info.name,
         "kind": layer.info.kind,
+        "unit": layer.info.unit,
         "filters": layer.info.filters,
         "parameters": layer.info.parameters,
         "observed": layer.observed,
-        "undetected": layer.undetected,
-        "stability": float(stability[-1]) if len(stability) else float("nan"),
+        "last_observed_step": layer.last_observed_step if layer.has_run else None,
+        "undetected": layer.undetected if seen else None,
+        "stability": float(stability[-1]) if len(stability) else None,
         "stable_since": layer.stable_since,
-        "dead": int(layer.dead.sum()),
-        "always_on": int(layer.always_on.sum()),
+        "dead": int(layer.dead.sum()) if judged else None,
+        "always_on": int(layer.always_on.sum()) if judged else None,
         "nan": layer.nan,
         "infinite": layer.infinite,
-        **{f"perplexity_{number:02}": float(layer.histogram[number]) for number in range(PERPLEXITY_BINS)},
+        **{f"perplexity_{number:02}": share for number, share in enumerate(bins)},
     }
 
 
@@ -129,7 +154,7 @@ def _filter_columns(step: int, layer: LayerStatistics) -> dict[str, list[Any]]:
         "layer": [layer.info.name] * count,
         "filter": list(range(count)),
         "maximum": layer.maximum.tolist(),
-        "reached_step": layer.reached_step.tolist(),
+        "reached_step": [step if step >= 0 else None for step in layer.reached_step.tolist()],
         "frequency": layer.frequency.tolist(),
         "dead": layer.dead.tolist(),
         "always_on": layer.always_on.tolist(),

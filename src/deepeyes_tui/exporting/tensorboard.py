@@ -55,13 +55,14 @@ def _layers(source: Source, chosen: Chosen) -> Iterator[Entry]:
     columns = layers(source, chosen).columns
     if not columns:
         return
-    shares = np.stack([columns[f"perplexity_{number:02}"] for number in range(PERPLEXITY_BINS)], 1)
+    shares = np.array([columns[f"perplexity_{number:02}"] for number in range(PERPLEXITY_BINS)], np.float64).T
     for row, (step, layer) in enumerate(zip(columns["step"], columns["layer"], strict=True)):
         for name in LAYER_SCALARS:
-            value = float(columns[name][row])
-            if np.isfinite(value):
+            value = columns[name][row]
+            if value is not None and np.isfinite(value):
                 yield step, Summary.Value(tag=f"layers/{layer}/{name}", simple_value=value)
-        yield step, Summary.Value(tag=f"perplexity/{layer}", histo=_histogram(shares[row]))
+        if np.isfinite(shares[row]).all():
+            yield step, Summary.Value(tag=f"perplexity/{layer}", histo=_histogram(shares[row]))
 
 
 def _histogram(shares: np.ndarray[Any, np.dtype[np.float64]]) -> Any:

@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 RUN_VARIABLE = "DEEPEYES_RUN"
+WHICH_RUN = "as `deepeyes ls` names it (the newest under way, else the newest)"
+"""What commands say of the run that they take."""
 MAX_NAME = 48
 MAX_SAME_NAME = 10_000
 UNFINISHED_AGE = 60.0
