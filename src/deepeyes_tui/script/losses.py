@@ -95,12 +95,11 @@ class Losses:
         @functools.wraps(criterion)
         def judged(*args: Any, **kwargs: Any) -> Tensor:
             loss = criterion(*args, **kwargs)
-            self._border.call(self._judge, name, loss, args, kwargs)
+            if not torch.compiler.is_compiling():
+                self._border.call(self._judge, name, loss, args, kwargs)
             return loss
 
-        # torch's own marks for a function that the compiler and TorchScript are to see through
-        judged.__script_if_tracing_wrapper = True  # type: ignore[attr-defined]
-        judged.__original_fn = criterion  # type: ignore[attr-defined]
+        _mark(judged, criterion)
         return judged
 
     def _around_backward(self, backward: Callable[..., None]) -> Callable[..., None]:
@@ -170,6 +169,15 @@ class Losses:
             return None
         self._accurate_at = now
         return right()
+
+
+def _mark(judged: Callable[..., Any], criterion: Callable[..., Any]) -> None:
+    """Set torch's own marks for a function that the compiler and TorchScript are to see through.
+
+    Not within a class, where python would give names with two underscores another meaning.
+    """
+    judged.__script_if_tracing_wrapper = True  # type: ignore[attr-defined]
+    judged.__original_fn = criterion  # type: ignore[attr-defined]
 
 
 def are_labels(kind: str, targets: Any) -> bool:

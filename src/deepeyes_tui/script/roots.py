@@ -123,6 +123,8 @@ class RootFinder:
                 self._search_everywhere(optimizer)
         if self.chosen is None and self.roots:
             self.choose(max(self.roots, key=lambda root: root.size))
+        if not self._uncovered():
+            self.close()
 
     def close(self) -> None:
         """Look no longer."""

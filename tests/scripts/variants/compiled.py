@@ -3,6 +3,7 @@ import sys
 import torch
 from torch import nn
 from torch._dynamo.utils import counters
+from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
@@ -23,8 +24,8 @@ def forward(x, y):
     return criterion(run(x), y)
 
 
-for _ in range(4):
-    x, y = torch.randn(8, 4), torch.randint(0, 2, (8,))
+data = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+for x, y in DataLoader(data, batch_size=8):
     loss = forward(x, y)
     optimizer.zero_grad()
     loss.backward()
