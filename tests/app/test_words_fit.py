@@ -45,3 +45,14 @@ def test_header_and_legend_tell_one_value():
     shown = synthetic.scene(made).with_desk(focus=PaneName.TRAINING)
     assert re.search(r"loss 1.25\b", as_text(shown, 120, 40))
     assert "training 1.25" in next(iter(draw_training(shown, 60, 20).lines()))
+
+
+def test_a_flat_curve_takes_little_room():
+    made = synthetic.snapshot()
+    step, none = np.arange(9), np.zeros(9, np.int64)
+    moving, flat = np.linspace(2, 1, 9, dtype=np.float32), np.full(9, 0.1, np.float32)
+    curves = {name: Series(name, step, y, none) for name, y in (("loss", moving), ("learning_rate", flat))}
+    shown = synthetic.scene(replace(made, series=curves))
+    lines = list(draw_training(shown, 60, 40).lines())
+    heads = [row for row, line in enumerate(lines) if line.startswith(("loss", "learning_rate"))]
+    assert heads == [0, 33]

@@ -1,4 +1,4 @@
-"""Facts that are told of every layer alike, said once for all of them: a list of them would read like a list of faults."""
+"""Facts that are told of every layer alike, said once for all of them: a list would read like a list of faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEW = 2
 
 
 def gathered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings with facts of one kind in one sentence, in the place of the first; faults stand for themselves."""
+    """Return findings with facts of one kind in one sentence, in the place of the first; faults stand alone."""
     every = tuple(findings)
     groups: dict[str, list[Finding]] = {}
     for found in every:

@@ -50,5 +50,5 @@ def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], e
 
 
 def _without_labels(snapshot: Snapshot) -> str:
-    how = "`deepeyes run --labels`" if snapshot.status.summary else "step(targets=...)"
-    return f"How well labels are kept apart is not known: the instances come without any. {how} tells them."
+    how = ", which this script's loss does not give" if snapshot.status.summary else ": step(targets=...) tells it"
+    return f"How well labels are kept apart is not known: that takes one of two labels or more for each input{how}."

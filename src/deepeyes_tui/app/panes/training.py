@@ -48,15 +48,23 @@ def draw_training(scene: Scene, width: int, height: int) -> Canvas:
         return canvas
     beside = width >= BESIDE_FROM and height < STACKED_FROM
     count = max(min(len(names), width // 36 if beside else height // LEAST_HEIGHT), 1)
+    tops = _tops(scene, names[:count], height)
     for i, name in enumerate(names[:count]):
-        first, last = (
-            (i * (width + 2) // count, (i + 1) * (width + 2) // count - 2) if beside else (i * height // count, 0)
-        )
         if beside:
+            first, last = i * (width + 2) // count, (i + 1) * (width + 2) // count - 2
             lay(canvas, _plot(scene, name, last - first, height), 0, first)
         else:
-            lay(canvas, _plot(scene, name, width, (i + 1) * height // count - first), first, 0)
+            lay(canvas, _plot(scene, name, width, tops[i + 1] - tops[i]), tops[i], 0)
     return canvas
+
+
+def _tops(scene: Scene, names: Sequence[str], height: int) -> list[int]:
+    """Return where plots beneath one another begin, and where the last ends: one that is flat is low."""
+    spare = height - len(names) * LEAST_HEIGHT
+    weights = [not all(s.value.size and np.ptp(s.value) == 0 for s, _ in _pair(scene, name)) for name in names]
+    if spare < 0 or not any(weights):
+        return [i * height // len(names) for i in range(len(names) + 1)]
+    return [i * LEAST_HEIGHT + spare * sum(weights[:i]) // sum(weights) for i in range(len(names) + 1)]
 
 
 def summary_of(scene: Scene) -> str:
