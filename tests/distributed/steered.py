@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from datetime import timedelta
 from typing import Any
@@ -15,7 +14,7 @@ import deepeyes_tui as deepeyes
 from .training import batch, network, train_step, trainer
 
 TIMEOUT = timedelta(seconds=5)
-LONGEST = 120.0
+LONGEST = 300.0
 
 
 def state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -49,7 +48,3 @@ def main(path: str, wrapper: str = "") -> None:
     print(f"rank {rank} ended at step {step}")
     monitor.close()
     distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -12,13 +12,13 @@ from deepeyes_tui.link.runs import find_run
 from deepeyes_tui.probe import monitor as monitors
 from deepeyes_tui.probe.probe import Probe
 
-from .launching import launched, names_of_runs
-from .training import STEPS, batch, network, train_step, trainer
+from .launching import forked, names_of_runs
+from .training import LOOKS, batch, network, train_step, trainer
 
 AS_ONE = 1e-5
 
 
-def alone(observed: list[int], monkeypatch: pytest.MonkeyPatch):
+def alone(steps: int, observed: list[int], monkeypatch: pytest.MonkeyPatch):
     """Train on the whole batches in this process, look at the same steps, and return the last picture."""
 
     class SameSteps(Probe):
@@ -36,7 +36,7 @@ def alone(observed: list[int], monkeypatch: pytest.MonkeyPatch):
     model = network()
     optimizer = trainer(model)
     with deepeyes.watch(model, optimizer=optimizer, name="alone", budget=1.0) as monitor:
-        for step in range(1, STEPS + 1):
+        for step in range(1, steps + 1):
             inputs, targets = batch(step)
             monitor.step(loss=train_step(model, optimizer, inputs, targets), targets=targets)
     return picture("alone")
@@ -51,16 +51,16 @@ def picture(name: str):
 
 
 def test_the_ranks_are_shown_as_one(tmp_path, monkeypatch):
-    with launched("training", tmp_path) as training:
+    with forked("training", tmp_path) as training:
         said = training.wait()
     assert "deepeyes" not in said
     assert names_of_runs() == ["ranks"]
     together = picture("ranks")
-    (observed, parameters), (seen_too, other) = (torch.load(tmp_path / str(rank)) for rank in range(2))
-    assert observed == seen_too
-    assert len(observed) >= 10
+    (steps, observed, parameters), (as_many, seen_too, other) = (torch.load(tmp_path / str(rank)) for rank in range(2))
+    assert (steps, observed) == (as_many, seen_too)
+    assert len(observed) == LOOKS
     assert all(torch.equal(parameters[name], other[name]) for name in parameters)
-    one = alone(observed, monkeypatch)
+    one = alone(steps, observed, monkeypatch)
     assert (together.status.ranks, one.status.ranks) == (2, 1)
     assert together.status.observed_steps == one.status.observed_steps == len(observed)
     assert together.status.notices == ()
@@ -70,6 +70,6 @@ def test_the_ranks_are_shown_as_one(tmp_path, monkeypatch):
     for curve in ("loss", "accuracy"):
         mine, whole = together.series[curve], one.series[curve]
         shared = np.isin(whole.step, mine.step)
-        assert shared.sum() >= 10
+        assert shared.sum() >= LOOKS - 1
         np.testing.assert_allclose(mine.value[np.isin(mine.step, whole.step)], whole.value[shared], atol=AS_ONE)
     assert together.series["loss"].step[0] == 1

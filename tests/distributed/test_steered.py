@@ -13,24 +13,12 @@ from torch.nn.functional import cross_entropy
 
 from deepeyes_tui.link.messages import Action
 
-from .launching import Launched, launched, names_of_runs
+from .launching import forked, names_of_runs, step_of
 from .training import batch, network, trainer
 
 AS_ONE = 1e-5
 GONE = [1, 3]
 States = dict[int, dict[str, Any]]
-
-
-def step_of(message: str) -> int:
-    found = re.search(r"at step (\d+)", message)
-    assert found is not None, message
-    return int(found[1])
-
-
-def go_on(training: Launched, steps: int = 8) -> None:
-    """Wait until the training is some steps further."""
-    reached = training.snapshot().status.step
-    training.until(lambda snapshot: snapshot.status.step >= reached + steps)
 
 
 def masked_training(before: dict[str, Any], step: int, steps: int) -> dict[str, Tensor]:
@@ -69,23 +57,23 @@ def assert_same_on_both(one: States, other: States) -> None:
 
 
 def test_ranks_are_steered_together(tmp_path):
-    with launched("steered", tmp_path) as training:
+    with forked("steered", tmp_path) as training:
         training.until(lambda snapshot: snapshot.status.step > 5 and snapshot.layer(0).has_run)
-        paused = step_of(training.done(Action.PAUSE).message)
-        time.sleep(8)  # longer than a collective of the training may take
+        paused = step_of(training.done(Action.PAUSE))
+        time.sleep(6)  # longer than a collective of the training may take
         assert training.snapshot().status.step == paused
         training.done(Action.RESUME)
-        slower = step_of(training.done(Action.SET, name="lr", value=0.05).message)
-        frozen = step_of(training.done(Action.FREEZE, layer="2").message)
-        go_on(training)
-        thawed = step_of(training.done(Action.UNFREEZE, layer="2").message)
-        go_on(training)
-        cut = step_of(training.done(Action.PRUNE, filters={"0": GONE}).message)
-        go_on(training)
-        grown = step_of(training.done(Action.GROW, layer="2", count=2).message)
-        go_on(training)
-        undone = step_of(training.done(Action.UNDO).message)
-        go_on(training)
+        slower = step_of(training.done(Action.SET, name="lr", value=0.05))
+        frozen = step_of(training.done(Action.FREEZE, layer="2"))
+        training.go_on()
+        thawed = step_of(training.done(Action.UNFREEZE, layer="2"))
+        training.go_on()
+        cut = step_of(training.done(Action.PRUNE, filters={"0": GONE}))
+        training.go_on()
+        grown = step_of(training.done(Action.GROW, layer="2", count=2))
+        training.go_on()
+        undone = step_of(training.done(Action.UNDO))
+        training.go_on()
         refused = training.ask(Action.PRUNE, filters={"0": [99]})
         assert not refused.ok
         assert [layer.filters for layer in training.snapshot().layers] == [10, 9, 4]
@@ -107,10 +95,10 @@ def test_ranks_are_steered_together(tmp_path):
 
 @pytest.mark.parametrize("options", ["static_graph,gradient_as_bucket_view", "find_unused_parameters"])
 def test_wrappers_of_other_kinds_are_cut(tmp_path, options):
-    with launched("steered", tmp_path, options) as training:
+    with forked("steered", tmp_path, options) as training:
         training.until(lambda snapshot: snapshot.status.step > 5 and snapshot.layer(0).has_run)
-        cut = step_of(training.done(Action.PRUNE, filters={"0": GONE}).message)
-        go_on(training)
+        cut = step_of(training.done(Action.PRUNE, filters={"0": GONE}))
+        training.go_on()
         training.done(Action.STOP)
         training.wait()
     one, other = (torch.load(tmp_path / str(rank)) for rank in range(2))

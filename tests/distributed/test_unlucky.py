@@ -6,7 +6,7 @@ import pytest
 
 from deepeyes_tui.link.messages import Action
 
-from .launching import launched
+from .launching import forked
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from .launching import launched
     ],
 )
 def test_the_training_goes_on_with_what_rank_0_sees(case, notice):
-    with launched("unlucky", case) as training:
+    with forked("unlucky", case) as training:
         found = training.until(lambda snapshot: notice in snapshot.status.notices)
         seen = found.layer(0).observed
         training.until(lambda snapshot: snapshot.layer(0).observed > seen)
@@ -30,7 +30,7 @@ def test_the_training_goes_on_with_what_rank_0_sees(case, notice):
 
 
 def test_sharded_models_are_watched_and_not_cut():
-    with launched("unlucky", "sharded") as training:
+    with forked("unlucky", "sharded") as training:
         found = training.until(lambda snapshot: snapshot.layer(2).observed > 2)
         assert found.status.ranks == 2
         assert any("split over processes" in notice for notice in found.status.notices)

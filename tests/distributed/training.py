@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.functional import cross_entropy
@@ -11,7 +9,7 @@ from torch.optim import Optimizer
 
 import deepeyes_tui as deepeyes
 
-ROWS, STEPS = 32, 400
+ROWS, LOOKS, MOST_STEPS = 32, 12, 5000
 
 
 def network() -> nn.Sequential:
@@ -42,23 +40,22 @@ def train_step(model: nn.Module, optimizer: Optimizer, inputs: Tensor, targets: 
 
 
 def main(path: str) -> None:
-    """Train in as many ranks as there are; write down which steps were observed."""
+    """Train until all ranks have observed `LOOKS` steps; write down which, and what was learnt."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo")
     rank, size = distributed.get_rank(), distributed.get_world_size()
     model = nn.parallel.DistributedDataParallel(network())
     optimizer = trainer(model)
     monitor = deepeyes.watch(model, optimizer=optimizer, name="ranks", budget=1.0)
-    observed = []
-    for step in range(1, STEPS + 1):
+    observed: list[int] = []
+    fewest, step = torch.zeros(()), 0
+    while fewest < LOOKS and step < MOST_STEPS:
+        step += 1
         if monitor._probe._observer.observing:
             observed.append(step)
         inputs, targets = (one.chunk(size)[rank] for one in batch(step))
         monitor.step(loss=train_step(model, optimizer, inputs, targets), targets=targets)
-    torch.save((observed, model.module.state_dict()), f"{path}/{rank}")
+        distributed.all_reduce(fewest.fill_(len(observed)), distributed.ReduceOp.MIN)
+    torch.save((step, observed, model.module.state_dict()), f"{path}/{rank}")
     monitor.close()
     distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

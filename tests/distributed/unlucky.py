@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import torch
@@ -12,7 +11,7 @@ import deepeyes_tui as deepeyes
 
 from .training import batch, network, train_step, trainer
 
-LONGEST = 60.0
+LONGEST = 300.0
 
 
 def watched(case: str, rank: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> deepeyes.Monitor:
@@ -49,7 +48,3 @@ def main(case: str) -> None:
     monitor.close()
     print(f"rank {rank} ended")
     distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -37,8 +37,8 @@ class Herald:
         self._number, self._unsettled = 0, deque[int]()
         self._beats: dict[int, tuple[int, float]] = {}
         self._wake, self._closing = threading.Event(), False
-        self._thread = threading.Thread(target=self._run, name="deepeyes-herald", daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._run, name="deepeyes-herald", daemon=True)
+        self.thread.start()
 
     def want(self, kind: str, value: int = 0) -> None:
         """Have all ranks called together; the leader's alone."""
@@ -60,7 +60,7 @@ class Herald:
         """Tell the others that this rank has ended, and stop."""
         self._closing = True
         self._wake.set()
-        self._thread.join(timeout)
+        self.thread.join(timeout)
 
     def _run(self) -> None:
         try:

@@ -38,8 +38,8 @@ class Merger:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._merged = 0
-        self._thread = threading.Thread(target=self._run, name="deepeyes-merger", daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._run, name="deepeyes-merger", daemon=True)
+        self.thread.start()
 
     def put(self, vector: Vector, *, maxima: bool) -> Job:
         """Have a vector merged, and return where the result will be."""
@@ -51,7 +51,7 @@ class Merger:
         """Let go; what is not done yet will not be."""
         self._closing.set()
         self._jobs.put(None)
-        self._thread.join(timeout)
+        self.thread.join(timeout)
 
     def _run(self) -> None:
         try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 from collections.abc import Callable, Sequence
+from threading import Thread
 from time import monotonic
 
 import numpy as np
@@ -20,6 +23,8 @@ MEETS_WITHIN = 5.0
 """Seconds for which rank 0 waits with its first observation for the others."""
 ADAPTS_EVERY = 2.0
 """Seconds after which it may be observed more often again."""
+ENDS_WITHIN = 12.0
+"""Seconds for which the end of the process waits for our threads, each of which may be in a collective of ours."""
 
 
 class Team:
@@ -32,6 +37,8 @@ class Team:
         self._began = self._adapted = monotonic()
         self._start, self.every = 0, 1
         self._herald = Herald(place, session, digest, wanted)
+        self._process = os.getpid()
+        atexit.register(self._outlast)
 
     @property
     def apart(self) -> str:
@@ -126,3 +133,18 @@ class Team:
         if self._merger is not None:
             self._merger.close(timeout)
         self._herald.close(timeout)
+        if not self._threads():
+            atexit.unregister(self._outlast)
+
+    def _outlast(self) -> None:
+        """Wait for our threads: one that comes back from torch while the interpreter ends would abort the process."""
+        if os.getpid() != self._process:  # forked off, without our threads
+            return
+        self.close(0.0)
+        until = monotonic() + ENDS_WITHIN
+        for thread in self._threads():
+            thread.join(max(0.0, until - monotonic()))
+
+    def _threads(self) -> list[Thread]:
+        threads = [self._herald.thread, *([self._merger.thread] if self._merger is not None else [])]
+        return [thread for thread in threads if thread.is_alive()]
