@@ -230,7 +230,7 @@ def _train_headless(arguments: Sequence[str], name: str, module: bool, told: Scr
     """Train; where there is no room for a run, unwatched: a job must not be lost for its monitor."""
     keep_input = told is not None and sys.stdin is not None and not sys.stdin.isatty()
     try:
-        launched = start_script(arguments, name=name, module=module, options=told, keep_input=keep_input)
+        launched = start_script(arguments, name=name, module=module, options=told, keep_input=keep_input, shown=True)
     except RunError as error:
         print(f"deepeyes: {error}. Training goes on without it.", file=sys.stderr)
         return run_unwatched(arguments, module=module)

@@ -127,27 +127,56 @@ def test_an_interpreter_that_is_missing(script, monkeypatch):
     assert not list(Path(os.environ["DEEPEYES_LIVE"]).rglob("*.json"))
 
 
-def test_headless_passes_output_on(script):
-    text = "".join(f"line {n}\n" for n in range(2000))
-    launched = start_script([script(f"print({text!r}, end=''); raise SystemExit(4)")], name="x")
-    written = []
-    assert follow_headless(launched, write=written.append) == 4
-    assert b"".join(written).decode() == text
+def test_headless_passes_each_stream_on_as_it_is(script, capfdbinary):
+    path = script(
+        "import os, sys\n"
+        "for n in range(2000): print('line', n); print('other', n, file=sys.stderr)\n"
+        "os.system('echo shell; echo sheller >&2')\n"
+        "os.write(1, bytes(range(256))); raise SystemExit(4)"
+    )
+    launched = start_script([path], name="x", shown=True)
+    assert follow_headless(launched) == 4
+    seen = capfdbinary.readouterr()
+    assert seen.out == b"".join(b"line %d\n" % n for n in range(2000)) + b"shell\n" + bytes(range(256))
+    assert seen.err == b"".join(b"other %d\n" % n for n in range(2000)) + b"sheller\n"
+    assert sorted(launched.run.log.read_bytes()) == sorted(seen.out + seen.err)
 
 
-def test_headless_goes_on_when_nobody_reads(script):
-    launched = start_script([script("print('x' * 100)")], name="x")
+NOISY = """
+import sys
+from pathlib import Path
+for n in range(3000):
+    print("x" * 999)
+Path(sys.argv[1]).write_text("done")
+print("the end")
+"""
+FULL = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+from deepeyes_tui.link.launch import follow_headless, start_script
+sys.exit(follow_headless(start_script(sys.argv[1:], name="x", shown=True)))
+"""
 
-    def broken(data):
-        raise BrokenPipeError
 
-    assert follow_headless(launched, write=broken) == 0
+@pytest.mark.parametrize("read", [True, False])
+def test_a_script_goes_on_where_its_output_has_no_room_and_no_reader(script, tmp_path, read):
+    command = [sys.executable, "-c", FULL, script(NOISY), str(tmp_path / "done")]
+    launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if not read:
+        launcher.stdout.close()
+    out = launcher.stdout.read() if read else b""
+    assert launcher.stderr.read() == b""
+    assert launcher.wait(20) == 0
+    assert (tmp_path / "done").read_text() == "done"
+    assert out == (b"x" * 999 + b"\n") * 3000 * read + b"the end\n" * read
+    (run,) = list_runs()
+    assert run.log.stat().st_size == 100_000
 
 
 def test_headless_outside_the_main_thread(script):
     launched = start_script([script("raise SystemExit(3)")], name="x")
     found = []
-    thread = threading.Thread(target=lambda: found.append(follow_headless(launched, write=len)))
+    thread = threading.Thread(target=lambda: found.append(follow_headless(launched)))
     thread.start()
     thread.join(20)
     assert found == [3]
@@ -156,7 +185,7 @@ def test_headless_outside_the_main_thread(script):
 HEADLESS = """
 import sys
 from deepeyes_tui.link.launch import follow_headless, start_script
-sys.exit(follow_headless(start_script([sys.argv[1]], name="x")))
+sys.exit(follow_headless(start_script([sys.argv[1]], name="x", shown=True)))
 """
 PATIENT = """
 import signal, sys, time

@@ -119,7 +119,7 @@ def test_claims_at_the_same_time_never_share_a_name():
 
 def test_updates_are_whole_and_reach_both_folders():
     run = claim_run("demo")
-    run.update(state="paused", exit_status=-9)
+    run.update(exit_status=-9)
     assert run.record().exit_status == -9
     assert read_record(run.live) == run.record()
     assert {entry.name for entry in run.folder.iterdir()} == {"run.json"}
@@ -339,14 +339,14 @@ def test_an_update_that_cannot_be_written():
     run = claim_run("demo")
     (run.folder / "run.json").unlink()
     with pytest.raises(RunError):
-        run.update(state="paused")
+        run.update(exit_status=7)
 
 
 def test_a_record_that_cannot_be_written_leaves_no_other_file(monkeypatch):
     run = claim_run("demo")
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(RunError, match="No space left"):
-        run.update(state="paused")
+        run.update(exit_status=7)
     assert [entry.name for entry in run.folder.iterdir()] == ["run.json"]
     monkeypatch.undo()
     write_record(run.folder, run.record())
@@ -359,6 +359,6 @@ def test_an_update_does_not_wait_for_a_writer_who_was_stopped():
     fd = os.open(run.folder, os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
     started = time.monotonic()
-    assert run.update(state="paused").state == "paused"
+    assert run.update(exit_status=7).exit_status == 7
     assert time.monotonic() - started < 2
     os.close(fd)

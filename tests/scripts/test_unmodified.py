@@ -11,6 +11,7 @@ from tests.scripts.running import VARIANTS, both, seen
 
 pytestmark = pytest.mark.process
 NETWORK = ("0", "2")
+COMPILED = ("body.0", "body.2")
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,11 @@ EXPECTED = [
     Expected("actor_critic", "actor", 24, NETWORK, labels=False, roots=2),
     Expected("main_classes", "net", 3, ("fc",), labels=False),
     Expected("two_in_turn", "Linear", 15, ("Linear",), roots=2),
-    Expected("compiled", "run", 4, NETWORK, arguments=("module",), epoch=1),
-    *(Expected("compiled", "model", 4, NETWORK, arguments=(how,), epoch=1) for how in ("in_place", "loss", "function")),
+    Expected("compiled", "run", 4, COMPILED, arguments=("module",), epoch=1),
+    *(
+        Expected("compiled", "model", 4, COMPILED, arguments=(how,), epoch=1)
+        for how in ("in_place", "loss", "function")
+    ),
 ]
 
 

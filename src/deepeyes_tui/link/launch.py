@@ -8,19 +8,21 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from deepeyes_tui.link.draining import drained
 from deepeyes_tui.link.errors import LaunchError, RunError
 from deepeyes_tui.link.modules import module_exists
 from deepeyes_tui.link.processes import process_start_time
 from deepeyes_tui.link.runs import RUN_VARIABLE, Run, claim_run
 from deepeyes_tui.link.script_options import ScriptOptions
 
-FOLLOW_EVERY = 0.1
+LAST_WORDS = 2.0
+"""Seconds that a script's output may take after its end; longer where a process that it has left behind prints."""
 RUNNER = Path(__file__).parents[1] / "script" / "__main__.py"
 """What runs a script unmodified. By its path: `python -m` would put the working folder before everything else."""
 LAUNCHED = ("RANK", "LOCAL_RANK")
@@ -33,17 +35,22 @@ class Launched:
 
     run: Run
     process: subprocess.Popen[bytes]
+    reader: subprocess.Popen[bytes]
+    """Reads its output, into the run's log."""
 
     def poll(self) -> int | None:
         """Return the exit status (minus the signal's number where one ended it), or None while it runs."""
         return self._note(self.process.poll())
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Wait for the end, and return the exit status; None when the time is up."""
+        """Wait for the end and the last of the output, and return the exit status; None when the time is up."""
         try:
-            return self._note(self.process.wait(timeout))
+            status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.reader.wait(LAST_WORDS)
+        return self._note(status)
 
     def _note(self, status: int | None) -> int | None:
         if status is not None:
@@ -62,24 +69,25 @@ def start_script(
     environment: Mapping[str, str] | None = None,
     options: ScriptOptions | None = None,
     keep_input: bool = False,
+    shown: bool = False,
 ) -> Launched:
     """Start `python SCRIPT ARGS` or `python -m MODULE ARGS`. Raises LaunchError before anything is made, RunError.
 
     With `options` what the script trains is found and watched, else it has to call `watch`. The process has a session
-    of its own, no standard input (or ours, where it is to be kept), and its output goes to the run's log: a file,
-    since a terminal or a pipe would end it when the viewer goes.
+    of its own, and no standard input (or ours, where it is to be kept). Its output goes to the run's log and, where it
+    is `shown`, to our own, by way of a process that stays when we go.
     """
     _check(arguments[0], module)
     command = _command(arguments, module, options)
     run = claim_run(name, command=_command(arguments, module, None))
     surroundings = {**os.environ, **(environment or {}), RUN_VARIABLE: str(run.folder), "PYTHONUNBUFFERED": "1"}
     try:
-        with run.log.open("ab") as log:
+        with drained(run.log, shown=shown) as drain:
             process = subprocess.Popen(
                 command,
                 stdin=None if keep_input else subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=drain.out,
+                stderr=drain.err,
                 env=surroundings,
                 start_new_session=True,
             )
@@ -88,7 +96,7 @@ def start_script(
         raise RunError(f"the script cannot be started ({error.strerror or error})") from None
     with contextlib.suppress(RunError):
         run.update(pid=process.pid, process_start=process_start_time(process.pid))
-    return Launched(run, process)
+    return Launched(run, process, drain.process)
 
 
 def is_under_launcher() -> bool:
@@ -119,30 +127,15 @@ def run_unwatched(arguments: Sequence[str], *, module: bool = False) -> int:
     return status if status >= 0 else 128 - status
 
 
-def follow_headless(launched: Launched, *, write: Callable[[bytes], object] | None = None) -> int:
-    """Pass a script's output on until it ends; return its exit status, 128 + n where signal n ended it.
+def follow_headless(launched: Launched) -> int:
+    """Wait until a script ends; return its exit status, 128 + n where signal n ended it.
 
     SIGINT and SIGTERM go on to the script; SIGHUP is ignored: a lost terminal ends nothing.
     """
-    write = write or _to_stdout
-    with _forwarded(launched.process), launched.run.log.open("rb") as log:
-        while launched.wait(FOLLOW_EVERY) is None:
-            _pass_on(log.read, write)
-        _pass_on(log.read, write)
+    with _forwarded(launched.process):
+        launched.wait()
     status = launched.process.returncode
     return status if status >= 0 else 128 - status
-
-
-def _pass_on(read: Callable[[], bytes], write: Callable[[bytes], object]) -> None:
-    data = read()
-    if data:
-        with contextlib.suppress(OSError, ValueError):
-            write(data)
-
-
-def _to_stdout(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.flush()
 
 
 @contextlib.contextmanager

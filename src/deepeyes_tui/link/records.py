@@ -34,7 +34,6 @@ class RunRecord:
     process_start: int = 0
     host: str = ""
     exit_status: int | None = None
-    state: str = "starting"
     live: str = ""
     folder: str = ""
 

@@ -20,4 +20,4 @@ for epoch in range(3):
         critic_opt.zero_grad()
         value_loss.backward()
         critic_opt.step()
-    print(epoch, value_loss.item(), loss.item())
+    print(epoch, value_loss.item(), "loss", loss.item())

@@ -25,4 +25,10 @@ for step in range(4):
     traced = torch.jit.trace(model, example)
     buffer = io.BytesIO()
     torch.jit.save(traced, buffer)
-    print(traced(example).sum().item(), scripted_loss(model(x).detach(), y).item(), smooth_loss(model(x), y).item(), "loss", loss.item())
+    print(
+        traced(example).sum().item(),
+        scripted_loss(model(x).detach(), y).item(),
+        smooth_loss(model(x), y).item(),
+        "loss",
+        loss.item(),
+    )
