@@ -8,7 +8,7 @@ from pathlib import Path
 from deepeyes_tui.history import Event, Limits, history_path
 from deepeyes_tui.history.writer import Batch, HistoryWriter
 from deepeyes_tui.link.runs import Run, claim_run
-from deepeyes_tui.link.snapshot import RunState, Snapshot
+from deepeyes_tui.link.snapshot import Snapshot
 from tests.app.synthetic import infos, snapshot
 
 LAYERS = infos()
@@ -45,6 +45,6 @@ def recorded_run(name: str = "kept", steps=STEPS, layers=LAYERS, events=EVENTS) 
     run = claim_run(name)
     record(history_path(run), steps, layers, events)
     run.log.write_text("first line\nlast line\n")
-    run.update(pid=2**22 + 1, exit_status=0, state=str(RunState.FINISHED))
+    run.update(pid=2**22 + 1, exit_status=0)
     run.remove_live(keep_board=False)
     return run

@@ -163,8 +163,8 @@ def test_the_line_of_time_fits_every_width(width, step, playing):
 def test_maps_are_there_of_the_last_state_alone(size):
     for name in MAPS:
         text = as_text(replay_of(400).with_desk(focus=name), *size)
-        assert "instances are kept of the last state alone" in " ".join(text.split())
-        assert "last state alone" not in as_text(replay_of().with_desk(focus=name), *size)
+        assert "was kept up to here: K keeps one" in " ".join(text.split())
+        assert "was kept up to here" not in as_text(replay_of().with_desk(focus=name), *size)
 
 
 def test_the_legend_tells_the_values_of_the_step():

@@ -165,6 +165,10 @@ def _instances(context: Context) -> bool:
     return _layers(context) and context.mapped
 
 
+def _keeps_map(context: Context) -> bool:
+    return _on_a_map(context) and context.mapped
+
+
 def _steer(context: Context) -> bool:
     return context.live and not context.readonly and not context.help
 
@@ -331,6 +335,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("take_back", ("U",), "U", "undo the last change of the network (asks)", Group.TRAIN, _reset),
     Binding("reset", ("R",), "R", "reset the layer's maximum activations (asks)", Group.TRAIN, _reset),
     Binding("panel", ("E",), "E", "edit the training: learning rate, grow, freeze ...", Group.TRAIN, _edits, "E edit"),
+    Binding("keep_map", ("K",), "K", "keep this map: a replay shows it", Group.KEEP, _keeps_map, "K keep"),
     Binding("copy", ("c",), "c", "copy the view as text", Group.KEEP, _pane),
     Binding("write", ("w",), "w", "write the view to files: text and picture", Group.KEEP, _pane),
     Binding("help", ("?", "f1"), "? F1", "help: only what works here and now", Group.LEAVE, _always, "? help"),

@@ -55,6 +55,7 @@ PLACELESS = (
     "slower",
     "root",
     "beside",
+    "keep_map",
     "copy",
     "write",
     "help",

@@ -118,6 +118,10 @@ def print_once(run: Run, *, options: ViewOptions, recorded: bool = False) -> int
         from deepeyes_tui.app.waiting import with_maps
 
         scene = with_maps(scene, run, MAPS_WITHIN)
+    elif scene.desk.maps_screen:
+        from deepeyes_tui.app.kept import with_kept
+
+        scene = with_kept(scene, run.folder)
     size = options.size or shutil.get_terminal_size((120, 40))
     plain = terminal.depth == "none" or (not asked and not sys.stdout.isatty())
     if options.text:

@@ -62,6 +62,7 @@ class Maps:
     """`sample` is the newest; `input` the newest map that has places, which may be of a sample before it.
 
     `since` is when `progress` was said. `shelf` has maps of other layers, the newest first, to be shown again at once.
+    `kept` is the step at which maps of a record were kept, -1 for those of now.
     """
 
     version: int = 0
@@ -75,6 +76,7 @@ class Maps:
     failure: str = ""
     coming: MapShape | None = None
     shelf: Shelf = ()
+    kept: int = -1
 
     def numbers(self, layer: str) -> LayerNumbers | None:
         """Return the survey's numbers of a layer."""

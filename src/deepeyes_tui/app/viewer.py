@@ -19,8 +19,9 @@ from deepeyes_tui.app import choosing, panel_desk, steering
 from deepeyes_tui.app.bindings import PANE_KEYS, Group, PaneName, find
 from deepeyes_tui.app.feed import Feed, News, shown
 from deepeyes_tui.app.keeping import view_text, write_view
+from deepeyes_tui.app.kept import keep_shown, with_kept
 from deepeyes_tui.app.mapping import Cartographer
-from deepeyes_tui.app.maps import MapBox, Maps
+from deepeyes_tui.app.maps import MapBox
 from deepeyes_tui.app.moves import MOVES, to_pane
 from deepeyes_tui.app.opening import opened
 from deepeyes_tui.app.paced import PacedApp
@@ -38,6 +39,7 @@ from deepeyes_tui.app.surface import Surface
 from deepeyes_tui.app.surgery import Surgeon
 from deepeyes_tui.app.terminal import Terminal
 from deepeyes_tui.app.themes import base_style, next_theme, textual_theme, usable
+from deepeyes_tui.history import HistoryError
 from deepeyes_tui.link.analyst import Analyst
 from deepeyes_tui.link.messages import Command
 
@@ -156,10 +158,13 @@ class Viewer(PacedApp, inherit_bindings=False):
         if self._maps_of is None:
             return
         if self.scene.replay is not None and not self.scene.replay.at_end:
-            self.scene = replace(self.scene, maps=Maps()) if self.scene.maps.version else self.scene
+            self.scene = with_kept(self.scene, self.setting.folder)
             return
         self._maps_of.look(self.scene)
         maps = self.box.latest
+        if maps.failure and self.scene.replay is not None and maps.input is None:
+            self.scene = with_kept(self.scene, self.setting.folder)
+            return
         held = self.scene.desk.frozen or self.scene.brush is not None  # what is being marked stays where it is
         if maps.version != self.scene.maps.version and not held and self.may_draw():
             self.scene = replace(self.scene, maps=maps)
@@ -257,6 +262,7 @@ class Viewer(PacedApp, inherit_bindings=False):
             "root": lambda: choosing.choose_root(self),
             "beside": self._choose_beside,
             "choose": lambda: choosing.chosen(self),
+            "keep_map": self._keep_map,
             "copy": self._copy,
             "write": self._write,
             "palette": self._open_palette,
@@ -403,6 +409,15 @@ class Viewer(PacedApp, inherit_bindings=False):
         if theme is not None and theme.name not in self.available_themes:
             self.register_theme(theme)
         self.theme = theme.name if theme is not None else "ansi-dark"
+
+    @work(group="keeping", exclusive=True)
+    async def _keep_map(self) -> None:
+        try:
+            self.say(await asyncio.to_thread(keep_shown, self.scene, self.setting.folder))
+        except OSError as error:
+            self.say(f"the map could not be kept: {error.strerror or error}", error=True)
+        except HistoryError as error:
+            self.say(str(error), error=True)
 
     def _copy(self) -> None:
         self.copy_to_clipboard(view_text(self.scene))

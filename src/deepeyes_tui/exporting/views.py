@@ -10,6 +10,7 @@ from rich.style import Style
 from rich.text import Text
 
 from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.kept import with_kept
 from deepeyes_tui.app.opening import opened
 from deepeyes_tui.app.picture import draw_picture
 from deepeyes_tui.app.plots.canvas import Canvas
@@ -69,5 +70,5 @@ def _scene(source: Source, run: Run, chosen: Chosen, view: str) -> Scene:
         raise RunError(str(error)) from error
     of_now = snapshot.status.step >= newest
     if of_now and (scene.desk.maps_screen or scene.desk.focus is PaneName.FINDINGS):
-        scene = with_maps(scene, run, MAPS_WITHIN)
-    return scene
+        return with_maps(scene, run, MAPS_WITHIN)
+    return with_kept(scene, run.folder) if scene.desk.maps_screen else scene

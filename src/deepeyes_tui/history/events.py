@@ -12,7 +12,9 @@ from deepeyes_tui.link.snapshot import Int, RunState, Snapshot
 
 
 class EventKind(StrEnum):
-    """What an event is about. ACT is what somebody did to the training, GAP a time of which nothing was kept."""
+    """What an event is about. ACT is what somebody did to the training, KEPT a map that somebody kept, GAP a time of
+    which nothing was recorded.
+    """
 
     EPOCH = "epoch"
     STATE = "state"
@@ -21,6 +23,7 @@ class EventKind(StrEnum):
     DEAD = "dead"
     STABLE = "stable"
     NONFINITE = "nan"
+    KEPT = "kept"
     NOTICE = "notice"
     GAP = "gap"
 

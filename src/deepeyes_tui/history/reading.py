@@ -19,6 +19,7 @@ from deepeyes_tui.history.describing import decode_description
 from deepeyes_tui.history.encoding import decode_arrays
 from deepeyes_tui.history.errors import HistoryError
 from deepeyes_tui.history.events import Event, EventKind
+from deepeyes_tui.history.kept import list_kept
 from deepeyes_tui.history.opening import open_history, salvaged
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.journal import JOURNAL, read_journal
@@ -97,7 +98,7 @@ class History:
         self._refresh()
         rows = self._rows("step, at, kind, text", "event", "id")
         found = [Event(int(step), float(at), str(kind), str(text)) for step, at, kind, text in rows]
-        return tuple(sorted([*found, *self._acts()], key=lambda event: (event.step, event.at)))
+        return tuple(sorted([*found, *self._acts(), *self._kept()], key=lambda event: (event.step, event.at)))
 
     @property
     def damage(self) -> str:
@@ -258,6 +259,10 @@ class History:
             self._pieces.clear()
         self._pieces[curve, level, number] = data, buckets
         return buckets
+
+    def _kept(self) -> list[Event]:
+        kept = list_kept(self.path.parent)
+        return [Event(one.step, one.at, EventKind.KEPT, f"the maps of {one.layer} were kept") for one in kept]
 
     def _acts(self) -> tuple[Event, ...]:
         """Return what was done to the training, as the journal beside the history has it."""

@@ -22,7 +22,9 @@ def waiting_words(scene: Scene) -> str:
         return "no layers"
     name = layer_name(scene, scene.selection.layer, 40)
     if scene.replay is not None and not scene.replay.at_end:
-        return "instances are kept of the last state alone: End goes there"
+        failed = printable(scene.maps.failure, 300, scene.ascii)
+        none = f"no map of {name} was kept up to here: K keeps one. Instances are there of the last state alone: End"
+        return failed or none
     progress = scene.maps.progress
     if progress.stage is Stage.WARMING:
         once = " (compiling, this once)" if progress.seconds > COMPILING else ""

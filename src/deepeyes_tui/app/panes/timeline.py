@@ -23,6 +23,7 @@ SIGNS: dict[str, tuple[str, int]] = {
     EventKind.DEAD: ("d", Ink.DOWN),
     EventKind.STRUCTURE: ("m", Ink.ACCENT),
     EventKind.ACT: ("a", Ink.ACCENT),
+    EventKind.KEPT: ("k", Ink.ACCENT),
     EventKind.NONFINITE: ("!", Ink.ERROR),
 }
 """Signs of events on the line, the more important later: of several in a cell, the last is seen."""
@@ -36,6 +37,7 @@ WORDS: dict[str, str] = {
     EventKind.DEAD: "dead filters",
     EventKind.STRUCTURE: "model is another",
     EventKind.ACT: "act",
+    EventKind.KEPT: "map kept",
     EventKind.NONFINITE: "NaN or infinite",
 }
 """What the signs stand for."""
