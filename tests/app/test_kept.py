@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -90,3 +91,17 @@ def test_one_frame_and_an_export_show_it(home, capsys, tmp_path):
     assert "kept at step 400" in capsys.readouterr().out
     assert main(["export", "kept", "--view", "Input Map", "--output", str(tmp_path / "out"), *arguments]) == 0
     assert "kept&#160;at&#160;step" in (tmp_path / "out" / "kept-input-map.svg").read_text()
+
+
+def test_kept_maps_are_a_table(home, capsys, tmp_path):
+    run = recorded_run()
+    assert main(["export", "kept", "--output", str(tmp_path / "none")]) == 0
+    assert "kept-maps" not in capsys.readouterr().out
+    keep_shown(mapped(), run.folder)
+    assert main(["export", "kept", "--what", "maps", "--format", "json", "--output", str(tmp_path / "out")]) == 0
+    rows = json.loads((tmp_path / "out" / "kept-maps.json").read_text())
+    shown = mapped()
+    assert sum(row["map"] == "input" for row in rows) == len(shown.input_map.ids)
+    assert sum(row["map"] == "filter" for row in rows) == len(shown.filter_map.dead)
+    assert (rows[0]["step"], rows[0]["layer"], rows[0]["id"]) == (LATEST, "fc1", int(shown.input_map.ids[0]))
+    assert rows[-1]["x"] is None or isinstance(rows[-1]["x"], float)

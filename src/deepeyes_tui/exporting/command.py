@@ -16,6 +16,8 @@ from deepeyes_tui.link.runs import Run, find_run, sweep
 from deepeyes_tui.link.settings import load_options
 
 SIZE = (120, 40)
+MAPS = "maps"
+"""The table of what was kept by hand: most runs have none."""
 
 
 def export(options: argparse.Namespace) -> int:
@@ -55,7 +57,8 @@ def _write(options: argparse.Namespace, source: Source, run: Run, folder: Path) 
 
         return [write_events(source, chosen, folder)]
     write = FORMATS[options.format or "csv"]
-    return [write(TABLES[what](source, chosen), folder / f"{run.name}-{what}") for what in options.what or TABLES]
+    wanted = options.what or [what for what in TABLES if what != MAPS or source.kept]
+    return [write(TABLES[what](source, chosen), folder / f"{run.name}-{what}") for what in wanted]
 
 
 def _write_view(options: argparse.Namespace, source: Source, run: Run, chosen: Chosen, folder: Path) -> Path:

@@ -11,7 +11,7 @@ from deepeyes_tui.link.runs import WHICH_RUN
 FILES = ("csv", "json", "parquet")
 TENSORBOARD = "tensorboard"
 PICTURES = ("svg", "png")
-WHAT = ("scalars", "layers", "filters", "events")
+WHAT = ("scalars", "layers", "filters", "events", "maps")
 
 
 def add_export_options(
@@ -21,7 +21,7 @@ def add_export_options(
     parser.add_argument("run", nargs="?", metavar="RUN", help=WHICH_RUN)
     kinds = (*FILES, TENSORBOARD, *PICTURES)
     parser.add_argument("--format", choices=kinds, help="csv, or svg with --view")
-    parser.add_argument("--what", action="append", choices=WHAT, help="one table; again for another (all)")
+    parser.add_argument("--what", action="append", choices=WHAT, help="one table; again for another (all there are)")
     parser.add_argument("--view", metavar="PANE", help='a picture of it, as in "Input Map", input-map, or its number')
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="made where there is none (RUN-export)")
     parser.add_argument("--step", type=step, metavar="N", help="the state then, curves until then (all, the newest)")

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from deepeyes_tui.history import Curve, Event, History, HistoryError, history_path
+from deepeyes_tui.history.kept import KeptMap, list_kept
 from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.snapshot import Int, Snapshot
 from deepeyes_tui.link.watcher import Watcher
@@ -27,6 +28,10 @@ class Source(Protocol):
     @property
     def events(self) -> tuple[Event, ...]:
         """What happened."""
+
+    @property
+    def kept(self) -> tuple[KeptMap, ...]:
+        """Maps that somebody asked to keep."""
 
     @property
     def damage(self) -> str:
@@ -50,14 +55,14 @@ def open_source(run: Run) -> Source:
         view = watcher.poll()
     if view is None or view.snapshot is None:
         raise HistoryError(f"nothing is known of {run.name}: it has neither a history nor a last picture")
-    return LastPicture(view.snapshot)
+    return LastPicture(view.snapshot, list_kept(run.folder))
 
 
 class LastPicture:
     """A run of which nothing but one state is known."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, snapshot: Snapshot, kept: tuple[KeptMap, ...] = ()) -> None:
+        self._snapshot, self.kept = snapshot, kept
         self.steps: Int = np.array([snapshot.status.step], np.int64)
         self.series_names = tuple(snapshot.series)
         self.events: tuple[Event, ...] = ()

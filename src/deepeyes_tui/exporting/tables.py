@@ -10,6 +10,7 @@ import numpy as np
 
 from deepeyes_tui.exporting.sources import Source
 from deepeyes_tui.history import HistoryError
+from deepeyes_tui.history.kept import KeptMaps, load
 from deepeyes_tui.link.snapshot import LEAST_WINDOW, PERPLEXITY_BINS, LayerStatistics, Snapshot
 
 
@@ -32,9 +33,9 @@ class Table:
 
 
 KINDS: Mapping[str, type] = {
-    **dict.fromkeys(("name", "layer", "kind", "unit", "text"), str),
+    **dict.fromkeys(("name", "layer", "kind", "unit", "text", "map"), str),
     **dict.fromkeys(("step", "count", "nonfinite", "filters", "parameters", "observed", "stable_since"), int),
-    **dict.fromkeys(("nan", "infinite", "filter", "reached_step", "last_observed_step"), int),
+    **dict.fromkeys(("nan", "infinite", "filter", "reached_step", "last_observed_step", "id", "label"), int),
 }
 """Columns of text and whole numbers, of all tables; `dead` and `always_on` are counts of layers, flags of filters."""
 FLAGS: Mapping[str, Mapping[str, type]] = {
@@ -90,11 +91,37 @@ def events(source: Source, chosen: Chosen) -> Table:
     return Table("events", {key: [getattr(event, key) for event in wanted] for key in keys})
 
 
+def maps(source: Source, chosen: Chosen) -> Table:
+    """One row a point of the maps that somebody kept; `label` -1 is none. The `weight` of a point of an Input Map
+    (`input`) is how many instances it stands for, of a Filter Map (`filter`) how strongly it goes with its label.
+    """
+    columns: dict[str, list[Any]] = {key: [] for key in ("step", "layer", "map", "id", "x", "y", "label", "weight")}
+    for known in source.kept:
+        if chosen.layer in (None, known.layer) and (chosen.step is None or known.step <= chosen.step):
+            for which, *values in _points(load(known.path)):
+                columns["step"] += [known.step] * len(values[0])
+                columns["layer"] += [known.layer] * len(values[0])
+                columns["map"] += [which] * len(values[0])
+                for key, column in zip(("id", "x", "y", "label", "weight"), values, strict=True):
+                    columns[key] += column.tolist()
+    return Table("maps", columns)
+
+
+def _points(kept: KeptMaps) -> Iterator[tuple[Any, ...]]:
+    """Yield the kind of each map, then id, x, y, label and weight of its points."""
+    sample, points, places = kept.sample, kept.shape.points, kept.frame.positions
+    yield "input", sample.ids[points], places[:, 0], places[:, 1], sample.labels[points], kept.shape.weights
+    if (filters := kept.filters) is not None:
+        places = filters.positions
+        yield "filter", np.arange(len(places)), places[:, 0], places[:, 1], filters.label, filters.strength
+
+
 TABLES: Mapping[str, Callable[[Source, Chosen], Table]] = {
     "scalars": scalars,
     "layers": layers,
     "filters": filters,
     "events": events,
+    "maps": maps,
 }
 
 

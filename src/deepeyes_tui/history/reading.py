@@ -19,7 +19,7 @@ from deepeyes_tui.history.describing import decode_description
 from deepeyes_tui.history.encoding import decode_arrays
 from deepeyes_tui.history.errors import HistoryError
 from deepeyes_tui.history.events import Event, EventKind
-from deepeyes_tui.history.kept import list_kept
+from deepeyes_tui.history.kept import KeptMap, list_kept
 from deepeyes_tui.history.opening import open_history, salvaged
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.journal import JOURNAL, read_journal
@@ -99,6 +99,11 @@ class History:
         rows = self._rows("step, at, kind, text", "event", "id")
         found = [Event(int(step), float(at), str(kind), str(text)) for step, at, kind, text in rows]
         return tuple(sorted([*found, *self._acts(), *self._kept()], key=lambda event: (event.step, event.at)))
+
+    @property
+    def kept(self) -> tuple[KeptMap, ...]:
+        """The maps that somebody asked to keep, by their steps."""
+        return list_kept(self.path.parent)
 
     @property
     def damage(self) -> str:
@@ -261,8 +266,7 @@ class History:
         return buckets
 
     def _kept(self) -> list[Event]:
-        kept = list_kept(self.path.parent)
-        return [Event(one.step, one.at, EventKind.KEPT, f"the maps of {one.layer} were kept") for one in kept]
+        return [Event(one.step, one.at, EventKind.KEPT, f"the maps of {one.layer} were kept") for one in self.kept]
 
     def _acts(self) -> tuple[Event, ...]:
         """Return what was done to the training, as the journal beside the history has it."""
