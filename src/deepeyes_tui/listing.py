@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from typing import Any
 
@@ -14,6 +15,8 @@ from deepeyes_tui.link.runs import Run, is_live, list_runs, sweep
 from deepeyes_tui.link.watcher import RunView, Watcher
 from deepeyes_tui.removing import bytes_in_words
 
+MUCH = 10e9
+"""Bytes of all runs together from which it is said how to free some: nothing is removed unasked."""
 COLUMNS = ("run", "state", "step", "loss", "accuracy", "size", "history", "started")
 
 
@@ -27,7 +30,17 @@ def print_runs(*, as_json: bool) -> int:
         print(f"no runs yet in {runs_folder()}: start one with `deepeyes demo`")
     else:
         _print_table([COLUMNS, *(_row(entry) for entry in known)])
+        if (advice := how_to_free(sum(entry["size"] for entry in known))) is not None:
+            print(advice, file=sys.stderr)
     return 0
+
+
+def how_to_free(size: int) -> str | None:
+    """Say how to free space where runs take much of it, in bytes."""
+    if size < MUCH:
+        return None
+    ways = "`deepeyes rm --older 30d` or `deepeyes rm --keep 10` (they ask) free some"
+    return f"all runs together take {bytes_in_words(size)}: {ways}"
 
 
 def facts(run: Run) -> dict[str, Any]:
