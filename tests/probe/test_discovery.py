@@ -55,11 +55,28 @@ def test_receptive_fields(model, shape, fields):
     assert {name: point.receptive_field for name, point in points.items()} == fields
 
 
-def test_large_inputs_are_probed_in_bands():
-    points = points_of(nn.Sequential(nn.Conv2d(1, 2, 9)), torch.rand(1, 1, 200, 100))
-    assert points["0"].receptive_field[0] >= 9
-    assert points["0"].receptive_field[0] <= 9 + 2 * 7
-    assert 9 <= points["0"].receptive_field[1] <= 9 + 2 * 4
+def test_large_inputs_are_probed_in_bands_and_by_pixels_about_the_middle():
+    wide = nn.Conv2d(1, 2, (81, 9))
+    points = points_of(nn.Sequential(wide, nn.Conv2d(2, 2, 3)), torch.rand(1, 1, 200, 100))
+    assert points["0"].receptive_field[1] == 9
+    assert points["1"].receptive_field[1] == 11
+    assert 81 <= points["0"].receptive_field[0] <= 81 + 2 * 4
+
+
+@pytest.mark.parametrize("size", [(32, 32), (27, 50)])
+def test_small_fields_are_exact_in_slow_networks_too(size, monkeypatch):
+    monkeypatch.setattr("deepeyes_tui.probe.receptive_fields.SECONDS", 1e-9)
+    model = nn.Sequential(
+        nn.Conv2d(3, 2, 3, padding=1),
+        nn.Conv2d(2, 2, 3, stride=2, padding=1),
+        nn.Conv2d(2, 2, 3, padding=4, dilation=4),
+        nn.Conv2d(2, 2, 1, stride=4),
+    )
+    points = points_of(model, torch.rand(2, 3, *size))
+    assert (points["0"].receptive_field, points["0"].start, points["0"].step) == ((3, 3), (-1, -1), (1, 1))
+    assert (points["1"].receptive_field, points["1"].start, points["1"].step) == ((5, 5), (-2, -2), (2, 2))
+    assert all(21 <= size <= 21 + 2 * 7 for size in points["2"].receptive_field)
+    assert all(21 <= size <= 21 + 2 * 7 for size in points["3"].receptive_field)
 
 
 def test_output_points_lie_behind_normalisation_and_nonlinearity():

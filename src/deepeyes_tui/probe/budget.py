@@ -16,7 +16,7 @@ AVERAGED_OVER = 20.0
 BURST = 2.0
 """Observations that may be saved up for after a pause."""
 SECONDS_BETWEEN, STEPS_BETWEEN = 2.0, 10.0
-"""Of two observations, at most, whichever is longer: where they cost more than that earns, they take fewer instances."""
+"""Between two observations, the longer of both: where they cost more than that earns, they take fewer instances."""
 LEAST_PORTION = 1 / 8
 
 

@@ -144,8 +144,7 @@ def _with_tokens(layer: Layer, point: OutputPoint) -> OutputPoint:
     """
     if layer.is_convolution or len(point.grid) != 1 or not point.grid[0]:
         return point
-    each = min(positions_per_input(1 / point.grid[0]), MOST_TOKENS)
-    return replace(point, positions_per_input=max(each, point.positions_per_input))
+    return replace(point, positions_per_input=min(positions_per_input(1 / point.grid[0]), MOST_TOKENS))
 
 
 def _unasked(layer: Layer, args: tuple[Any, ...]) -> OutputPoint:

@@ -11,9 +11,13 @@ import torch
 from torch import Tensor
 
 LEAST_PLACES, MOST_PLACES = 8, 64
-"""Rows (or columns) probed along one axis of the input; larger inputs are probed in bands."""
+"""Rows (or columns) probed along one axis of the input; larger inputs are probed in bands, and by rows about the middle."""
 SECONDS, MOST_SECONDS = 2.0, 10.0
 """What probing may take by choice of the number of places, and beyond which it is given up."""
+PASSES = 2
+"""Over an axis, the coarse one and that about the middle."""
+TIMED = 4
+"""Images in the batch by which the network is timed."""
 BATCH_VALUES = 1 << 21
 """Numbers in a batch of inputs at most: memory is what large networks lack."""
 
@@ -47,17 +51,18 @@ def find_receptive_fields(forward: Forward, sample: Tensor) -> dict[str, Recepti
     nothing. Start and step are fitted to all units through the middle whose field is not cut at its start: exact for
     regular networks. Image `j` of a batch has NaN in band `j` of an axis; the bands whose NaN reaches a unit are its
     field. Bands are one pixel wide unless the input is large or the network slow (see `SECONDS`); sizes are then
-    rounded up to whole bands. Where later units see more than the one in the middle (recurrent layers, causal
-    attention), the field is what the last one sees. Raises TooSlowError.
+    rounded up to whole bands, but for fields that lie within as many pixels about the middle. Where later units see
+    more than the one in the middle (recurrent layers, causal attention), the field is what the last one sees. Raises
+    TooSlowError.
     """
     sizes = sample.shape[1:]
-    seconds = min(_seconds(forward, sample) for _ in range(3))
+    seconds = min(_seconds(forward, sample) for _ in range(2))
     if seconds * LEAST_PLACES * len(sizes) > MOST_SECONDS:
         raise TooSlowError(f"one pass of the model takes {seconds:.1f} s on the CPU")
-    places = max(LEAST_PLACES, min(MOST_PLACES, int(SECONDS / seconds / max(len(sizes), 1))))
+    places = max(LEAST_PLACES, min(MOST_PLACES, int(SECONDS / PASSES / seconds / max(len(sizes), 1))))
     spans: dict[str, list[Span]] = {}
-    for axis, size in enumerate(sizes):
-        for name, span in _spans(forward, sample, axis, math.ceil(size / places)).items():
+    for axis in range(len(sizes)):
+        for name, span in _spans(forward, sample, axis, places).items():
             spans.setdefault(name, []).append(span)
     return {name: _field(own) for name, own in spans.items()}
 
@@ -68,21 +73,60 @@ def _field(spans: list[Span]) -> ReceptiveField:
 
 
 def _seconds(forward: Forward, sample: Tensor) -> float:
+    images = sample.unsqueeze(0).repeat(TIMED, *[1] * sample.dim())
     started = time.perf_counter()
-    forward(sample.unsqueeze(0))
-    return max(time.perf_counter() - started, 1e-6)
+    forward(images)
+    return max((time.perf_counter() - started) / TIMED, 1e-6)
 
 
-def _spans(forward: Forward, sample: Tensor, axis: int, band: int) -> dict[str, Span]:
-    size, axes = sample.shape[axis + 1], sample.dim() - 1
-    starts = range(0, size, band)
+def _spans(forward: Forward, sample: Tensor, axis: int, places: int) -> dict[str, Span]:
+    size = sample.shape[axis + 1]
+    band = math.ceil(size / places)
+    coarse = _reached(forward, sample, axis, range(0, size, band), band)
+    spans = {name: _span(reached, band, size) for name, reached in coarse.items()}
+    if band == 1:
+        return spans
+    window = _about_middle(size, band, places)
+    fine = _reached(forward, sample, axis, range(window.start * band, min(window.stop * band, size)), 1)
+    for name, reached in coarse.items():
+        if spans[name][0] < size and _lies_within(reached, window):
+            spans[name] = _sharper(fine[name], window.start * band, spans[name], size)
+    return spans
+
+
+def _about_middle(size: int, band: int, places: int) -> range:
+    """Return the bands about the middle that have `places` pixels and a few more."""
+    middle, half = size // 2 // band, math.ceil(places / band / 2)
+    return range(max(0, middle - half), min(math.ceil(size / band), middle + half + 1))
+
+
+def _lies_within(reached: Tensor, window: range) -> bool:
+    """Return whether the field of the unit in the middle of `reached (bands, G)` is nowhere but in these bands."""
+    bands = torch.nonzero(reached[:, reached.shape[1] // 2]).flatten()
+    return len(bands) > 0 and int(bands[0]) >= window.start and int(bands[-1]) < window.stop
+
+
+def _sharper(reached: Tensor, offset: int, coarse: Span, size: int) -> Span:
+    """Return the span by single pixels `reached (pixels, G)` from `offset` on; by the coarse step where the units of
+    the window are too few for one.
+    """
+    width, start, step = _span(reached, 1, size)
+    if not step:
+        step = coarse[2]
+        start -= step * (reached.shape[1] // 2)
+    return width, start + offset, step
+
+
+def _reached(forward: Forward, sample: Tensor, axis: int, starts: range, band: int) -> dict[str, Tensor]:
+    """Return by layer `(len(starts), G)`: whether NaN in the band at each start reaches each unit along the axis."""
+    axes = sample.dim() - 1
     reached: dict[str, list[Tensor]] = {}
     batch = max(1, min(16, BATCH_VALUES // max(sample.numel(), 1)))
     for first in range(0, len(starts), batch):
         outputs = forward(_with_nan(sample, axis + 1, band, starts[first : first + batch]))
         for name, output in outputs.items():
             reached.setdefault(name, []).append(_reached_line(output, axis, axes))
-    return {name: _span(torch.cat(lines), band, size) for name, lines in reached.items()}
+    return {name: torch.cat(lines) for name, lines in reached.items()}
 
 
 def _with_nan(sample: Tensor, axis: int, band: int, starts: range) -> Tensor:
