@@ -10,7 +10,7 @@ from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.panes.instances import caption, short_caption
 from deepeyes_tui.app.panes.log import pieces
 from deepeyes_tui.app.panes.training import draw_training
-from deepeyes_tui.app.picture import as_text
+from deepeyes_tui.app.picture import Painter
 from deepeyes_tui.link.snapshot import Series
 from tests.app import synthetic
 from tests.app.test_map_panes import on
@@ -38,13 +38,17 @@ def test_a_long_word_of_the_log_is_broken_anyway():
     assert list(pieces("x" * 25, 10)) == ["x" * 10, "x" * 10, "x" * 5]
 
 
-def test_header_and_legend_tell_one_value():
-    made = synthetic.snapshot()
-    curve = Series("loss", np.array([1, 2]), np.array([2.0, 1.25], np.float32), np.zeros(2, np.int64))
-    made = replace(made, series={"loss": curve}, status=replace(made.status, loss=0.5))
-    shown = synthetic.scene(made).with_desk(focus=PaneName.TRAINING)
-    assert re.search(r"loss 1.25\b", as_text(shown, 120, 40))
-    assert "training 1.25" in next(iter(draw_training(shown, 60, 20).lines()))
+@pytest.mark.parametrize("at", [0.0, 9_000.0])
+def test_header_and_legend_tell_one_value(at):
+    painter = Painter()
+    for value, published in ((1.25, at), (0.75, at and at + 0.3), (0.5, at and at + 1.1)):
+        made = synthetic.snapshot(published_at=published, loss=0.1)
+        curve = Series("loss", np.array([1, 2]), np.array([2.0, value], np.float32), np.zeros(2, np.int64))
+        shown = synthetic.scene(replace(made, series={"loss": curve})).with_desk(focus=PaneName.TRAINING)
+        text = "\n".join(painter.draw(shown, 120, 40).canvas.lines())
+        (header,), (legend,) = re.findall(r"loss ([\d.]+) ", text), re.findall(r"training ([\d.]+) ", text)
+        assert header == legend
+    assert header == "0.5"
 
 
 def test_a_flat_curve_takes_little_room():

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 
 from deepeyes_tui.app.panes.base import Piece, write
+from deepeyes_tui.app.panes.newest import newest
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
@@ -92,12 +93,12 @@ def _measured(scene: Scene, status: Status) -> list[Item]:
     plain = scene.ascii
     items = []
     if not math.isnan(status.loss):
-        bad, loss = math.isinf(status.loss), _newest(scene, "loss", status.loss)
+        bad, loss = math.isinf(status.loss), newest(scene, "loss", status.loss)
         items.append(_item("loss", short(loss, ascii=plain), 6, Ink.ERROR if bad else Ink.DEFAULT))
     elif status.step and "loss" in (scene.snapshot.series if scene.snapshot else {}):
         items.append(_item("loss", "NaN", 6, Ink.ERROR))
     if math.isfinite(status.accuracy):
-        items.append(_item("accuracy", f"{_newest(scene, 'accuracy', status.accuracy):.1%}", 5))
+        items.append(_item("accuracy", f"{newest(scene, 'accuracy', status.accuracy):.1%}", 5))
     if math.isfinite(status.cost):
         over = status.cost > status.budget * 1.1
         cost = percent(status.cost, ascii=plain)
@@ -119,13 +120,6 @@ def _measured(scene: Scene, status: Status) -> list[Item]:
     elif status.device and not math.isfinite(status.gpu_use):
         items.append([(printable(status.device, 20, plain), Ink.MUTED)])
     return items
-
-
-def _newest(scene: Scene, name: str, last: float) -> float:
-    """Return the newest value of a curve, as its legend has it: one of a step alone jumps about."""
-    series = scene.snapshot.series.get(name) if scene.snapshot is not None and scene.replay is None else None
-    value = float(series.value[-1]) if series is not None and len(series.value) else last
-    return value if math.isfinite(value) and math.isfinite(last) else last
 
 
 def _marks(scene: Scene) -> Item:

@@ -9,6 +9,7 @@ import numpy as np
 from deepeyes_tui.app.acts import act_words, letter, undone
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.panes.base import Pane, lay, sentence, table, write
+from deepeyes_tui.app.panes.newest import second_of
 from deepeyes_tui.app.panes.timeline import timeline_text
 from deepeyes_tui.app.panes.two_runs import HEADS, ROWS, SIGN, VALIDATION_SIGN, compared, draw_two_runs, number_cells
 from deepeyes_tui.app.plots.canvas import Canvas
@@ -163,12 +164,7 @@ def _is_share(name: str, curves: Sequence[Series]) -> bool:
 
 
 def _reads(scene: Scene) -> tuple[object, ...]:
-    """Curves cost more to draw than all else, and change least: once a second is enough while training goes on."""
-    told = scene.acts, scene.desk.full, scene.beside
-    if scene.snapshot is None or scene.ended or scene.replay is not None or not scene.snapshot.status.published_at:
-        return (scene.snapshot, *told)
-    status = scene.snapshot.status
-    return int(status.published_at), status.state, scene.snapshot.generation, len(scene.snapshot.series), *told
+    return second_of(scene), scene.acts, scene.desk.full, scene.beside
 
 
 def _facts(scene: Scene) -> str:
