@@ -16,7 +16,10 @@ COMPILED = ("body.0", "body.2")
 
 @dataclass(frozen=True)
 class Expected:
-    """What must be known of a script: `loss` is False where it prints another than it learns from."""
+    """What must be known of a script.
+
+    `loss` is False where it prints another than it learns from, `accuracy` None where it does not matter.
+    """
 
     script: str
     root: str
@@ -25,13 +28,14 @@ class Expected:
     labels: bool = True
     epoch: float | None = None
     loss: bool = True
+    accuracy: bool | None = None
     arguments: tuple[str, ...] = ()
     module: bool = False
     roots: int = 1
 
 
 EXPECTED = [
-    Expected("plain_loop", "net", 18, ("conv1", "conv2", "fc1", "fc2"), epoch=3),
+    Expected("plain_loop", "net", 18, ("conv1", "conv2", "fc1", "fc2"), epoch=3, accuracy=True),
     Expected("argparse_main", "Sequential", 7, ("0", "3"), arguments=("--steps", "7", "--lr", "0.5")),
     Expected("amp_scaler", "model", 5, NETWORK),
     Expected("bfloat16", "model", 5, ("0", "4")),
@@ -39,7 +43,7 @@ EXPECTED = [
     Expected("checkpointing", "model", 4, ("blocks.0.lin", "blocks.1.lin", "blocks.2.lin", "head"), labels=False),
     Expected("lbfgs", "model", 4, NETWORK, labels=False),
     Expected("ema", "model", 5, NETWORK),
-    Expected("gan", "Generator", 5, ("main.0", "main.2"), roots=2),
+    Expected("gan", "Generator", 5, ("main.0", "main.2"), labels=False, accuracy=False, roots=2),
     Expected("several_optimizers", "model", 6, ("body", "head")),
     Expected("lstm", "model", 5, ("out",)),
     Expected("transformer", "model", 5, ("h.0.attn.qkv", "h.1.mlp.2", "lm_head")),
@@ -106,9 +110,11 @@ def test_a_script_is_watched_as_it_is(nurseries, tmp_path, expected):
         snapshot.layer(number).has_run for number in numbers
     )
     assert ("labels from" in status.summary) == expected.labels
+    assert f" {len(snapshot.layers)} layer" in status.summary
     assert (
         status.epoch == pytest.approx(expected.epoch, nan_ok=True) if expected.epoch else status.epoch != status.epoch
     )
+    assert expected.accuracy in (None, "accuracy" in snapshot.series)
     if expected.loss:
         assert status.loss == pytest.approx(watched.loss, rel=1e-5)
     assert f"deepeyes: {status.summary}" in watched.err

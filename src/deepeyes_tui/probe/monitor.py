@@ -54,6 +54,11 @@ class Monitor:
         return self._probe.run.name if self._probe is not None else ""
 
     @property
+    def layers(self) -> int:
+        """How many layers are watched."""
+        return len(self._probe.layers) if self._probe is not None else 0
+
+    @property
     def stopping(self) -> bool:
         """Whether somebody asked to stop. A loop that looks at this ends itself; any other is interrupted as by
         Ctrl-C.

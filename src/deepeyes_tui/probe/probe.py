@@ -122,6 +122,11 @@ class Probe:
             attach(self._root, EntryTap(self._enter), before=True),
         ]
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that are watched."""
+        return tuple(layer.name for layer in self._layers)
+
     def turn_to(self, model: nn.Module, optimizer: Optimizer | None, name: str) -> None:
         """Watch another model of the same training in the place of the one before; steps are counted on."""
         self._take_in(wait=True)

@@ -42,13 +42,13 @@ class Finder:
     def __init__(self, options: ScriptOptions, border: Border) -> None:
         self._options, self._border = options, border
         self._roots = RootFinder(self._watch, border)
-        self._losses = Losses(border, self._learning, self._evaluated)
+        self._losses = Losses(border, self._learning, self._tells_labels, self._evaluated)
         self._loaders, self._evaluation, self._rounds = Loaders(border), Evaluation(), Rounds()
         self._training_loader: weakref.ref[Any] | None = None
         self._monitor: Monitor | None = None
         self._patches = Patches()
         self._hooks: list[RemovableHandle] = []
-        self._told: tuple[Root, int] | None = None
+        self._told: tuple[Root, int, int] | None = None
         self._left: set[Root] = set()
         self._by_turns: set[Root] = set()
         self._optimizers = self._steps = self._others_steps = 0
@@ -160,7 +160,9 @@ class Finder:
         self._log_evaluation()
         loader = self._loaders.loader
         self._training_loader, self._loaders.fresh = weakref.ref(loader) if loader is not None else None, False
-        labels = losses.targets if losses.targets is not None else self._loaders.labels
+        labels = losses.targets
+        if labels is None and not self._roots.are_apart:
+            labels = self._loaders.labels
         self._tell(optimizer, root, losses, labels)
         monitor = self._monitor
         if monitor is not None:
@@ -216,17 +218,17 @@ class Finder:
         )
 
     def _tell(self, optimizer: Optimizer, root: Root, losses: StepLosses, labels: Any) -> None:
-        """Say what was found, at the first step of a model and when others are found."""
-        roots = self._roots.roots
-        if self._told == (root, len(roots)) or self._monitor is None:
+        """Say what was found, at the first step of a model and when others, or more layers, are found."""
+        roots, monitor = self._roots.roots, self._monitor
+        if monitor is None or self._told == (root, len(roots), monitor.layers):
             return
-        first, self._told = self._told is None, (root, len(roots))
+        first, self._told = self._told is None, (root, len(roots), monitor.layers)
         by = "the batch" if losses.targets is None and labels is not None else "the loss function's targets"
         sources = Sources(
             type(optimizer).__name__, losses.source, by if labels is not None else "", self._loaders.epoch is not None
         )
-        sentence = tell(root, roots, sources, self._options.layers)
-        self._monitor.tell(Found(tuple(one.name for one in roots), root.name, sentence))
+        sentence = tell(root, roots, sources, monitor.layers)
+        monitor.tell(Found(tuple(one.name for one in roots), root.name, sentence))
         if first and find_place().leads:
             say(sentence)
 
@@ -234,6 +236,10 @@ class Finder:
         chosen = self._roots.chosen
         module = chosen.module if chosen is not None else None
         return module is None or module.training
+
+    def _tells_labels(self, kind: str, output: torch.Tensor) -> bool:
+        """Where models are trained against each other, two classes are those of real and made, and of neither model."""
+        return self._roots.made(output) and not (kind.startswith("binary") and self._roots.are_apart)
 
     def _evaluated(self, judgement: Judgement) -> None:
         if self._monitor is not None and not self._learning():

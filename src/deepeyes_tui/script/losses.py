@@ -49,11 +49,18 @@ class StepLosses:
 
 class Losses:
     """Listens to the loss functions. `evaluated` gets the judgements that nothing is learned from: those without a
-    gradient, and all while `learning` says that the model is not in training mode.
+    gradient, and all while `learning` says that the model is not in training mode. `tells` says of a function's name
+    and an output whether targets are labels of what the model has seen.
     """
 
-    def __init__(self, border: Border, learning: Callable[[], bool], evaluated: Callable[[Judgement], None]) -> None:
-        self._border, self._learning, self._evaluated = border, learning, evaluated
+    def __init__(
+        self,
+        border: Border,
+        learning: Callable[[], bool],
+        tells: Callable[[str, Tensor], bool],
+        evaluated: Callable[[Judgement], None],
+    ) -> None:
+        self._border, self._learning, self._tells, self._evaluated = border, learning, tells, evaluated
         self._judged: dict[int, Judgement] = {}
         self._scaled: dict[int, Tensor] = {}
         self._sum: Tensor | None = None
@@ -124,6 +131,8 @@ class Losses:
         if not isinstance(loss, Tensor) or not _is_plain(loss) or loss.is_complex():
             return
         output, targets = _argument(args, kwargs, 0, "input"), _argument(args, kwargs, 1, "target")
+        if not isinstance(output, Tensor) or not self._tells(kind, output):
+            targets = None
         right = functools.partial(share_right, kind, output, targets)
         targets = targets.detach() if are_labels(kind, targets) else None
         with torch.no_grad():

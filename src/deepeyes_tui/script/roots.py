@@ -6,7 +6,8 @@ import functools
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from deepeyes_tui.script.patching import Patches
 
 SEARCH_STEPS = 300
 """Optimizer steps after which parameters that no called model owns are let be."""
+MOST_NODES = 64
+"""Of an output's graph that are looked at for the model it comes from."""
 SMALL_PART = 0.5
 """Of all that is trained: a model with at least so much of it is the largest, whatever comes later."""
 
@@ -55,6 +58,7 @@ class RootFinder:
         self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._others: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._known: dict[int, int] = {}
+        self._family: tuple[Root, frozenset[int]] | None = None
         self._looking = Patches()
         self._active = False
         self._depth = threading.local()
@@ -65,6 +69,7 @@ class RootFinder:
         self._optimizers.add(optimizer)
         self.roots = [root for root in self.roots if root.module is not None]
         self._others.clear()
+        self._family = None
         self._count()
         self._steps = 0
         if self._uncovered():
@@ -102,6 +107,29 @@ class RootFinder:
             optimizer: sum(id(p) in root.parameters for p in _parameters(optimizer)) for optimizer in self._optimizers
         }
         return max(shares, key=lambda optimizer: shares[optimizer], default=None)
+
+    @property
+    def are_apart(self) -> bool:
+        """Whether an optimizer steps on models other than the chosen one alone, as in adversarial training."""
+        return self._own_family() is not None
+
+    def made(self, output: torch.Tensor) -> bool:
+        """Return whether an output is that of the chosen model, or of one that is trained along with it: where others
+        are trained apart, the parameter nearest to the output tells. Without a graph it counts as its own.
+        """
+        family = self._own_family()
+        if family is None or output.grad_fn is None:
+            return True
+        return nearest_parameter(output, self._known) in family
+
+    def _own_family(self) -> frozenset[int] | None:
+        """Return the parameters of all optimizers that step on the chosen model; None where that is all there are."""
+        if self.chosen is None:
+            return None
+        if self._family is None or self._family[0] is not self.chosen:
+            own = [one for one in self._optimizers if self.steps_on(one, self.chosen)]
+            self._family = self.chosen, frozenset(id(p) for one in own for p in _parameters(one))
+        return None if self._family[1].issuperset(self._known) else self._family[1]
 
     def choose(self, root: Root) -> None:
         """Have this one watched."""
@@ -213,6 +241,20 @@ class RootFinder:
                 depth.now -= 1
 
         return __call__
+
+
+def nearest_parameter(output: torch.Tensor, known: Container[int]) -> int | None:
+    """Return the identity of the known parameter that fewest operations part from an output; None if none is near."""
+    waiting: deque[Any] = deque([output.grad_fn])
+    for _ in range(MOST_NODES):
+        if not waiting:
+            return None
+        node = waiting.popleft()
+        leaf = getattr(node, "variable", None)
+        if id(leaf) in known:
+            return id(leaf)
+        waiting += [before for before, _ in node.next_functions if before is not None]
+    return None
 
 
 def _parameters(optimizer: Optimizer) -> Iterable[torch.Tensor]:

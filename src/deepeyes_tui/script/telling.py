@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from deepeyes_tui.probe.layers import find_layers, unwrap
+from deepeyes_tui.probe.layers import unwrap
 from deepeyes_tui.script.roots import Root
 
 NOTHING = "nothing to see: "
@@ -27,10 +27,10 @@ class Sources:
     epochs: bool = False
 
 
-def tell(root: Root, roots: list[Root], sources: Sources, patterns: tuple[str, ...]) -> str:
-    """Return the sentence about a training."""
+def tell(root: Root, roots: list[Root], sources: Sources, layers: int) -> str:
+    """Return the sentence about a training; `layers` counts those that are watched."""
     module = root.module
-    what = _model(root.name, module, patterns) if module is not None else root.name
+    what = _model(root.name, module, layers) if module is not None else root.name
     found = [f"steps of {sources.optimizer}"]
     found += [f"loss from {sources.loss}"] if sources.loss else []
     found += [f"labels from {sources.labels}"] if sources.labels else []
@@ -46,10 +46,9 @@ def tell(root: Root, roots: list[Root], sources: Sources, patterns: tuple[str, .
     return sentence + (f"; trains too: {', '.join(others)}" if others else "")
 
 
-def _model(name: str, module: nn.Module, patterns: tuple[str, ...]) -> str:
+def _model(name: str, module: nn.Module, layers: int) -> str:
     inner = unwrap(module)
     kind = type(inner).__name__
-    layers = len(find_layers(inner, patterns or None))
     parameters = sum(parameter.numel() for parameter in inner.parameters())
     size = f"{parameters:,} parameters, {layers} layer{'' if layers == 1 else 's'}"
     return f"{name} ({size})" if name.split()[0] == kind else f"{name} ({kind}, {size})"
