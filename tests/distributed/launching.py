@@ -37,7 +37,7 @@ class Launched:
     """The run of a training under way; `ended()` tells, once all its processes are over, whether they ended well."""
 
     def __init__(self, name: str, output: Path, ended: Callable[[], bool | None]) -> None:
-        self._name, self._output, self._ended = name, output, ended
+        self._name, self._output, self.ended = name, output, ended
 
     @property
     def run(self) -> Run:
@@ -50,7 +50,7 @@ class Launched:
     def wait(self, seconds: float = PATIENCE) -> str:
         """Return all that was printed, once it has ended well."""
         until = time.monotonic() + seconds
-        while (ended := self._ended()) is None:
+        while (ended := self.ended()) is None:
             assert time.monotonic() < until, f"does not end: {self.output}"
             time.sleep(0.05)
         assert ended, self.output
@@ -67,7 +67,7 @@ class Launched:
         """Return the first state of the run of which something holds."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            assert self._ended() is None, self.output
+            assert self.ended() is None, self.output
             try:
                 if (found := self.snapshot()) is not None and holds(found):
                     return found

@@ -1,4 +1,4 @@
-"""Trainings in which one rank does not do as it should: `absent`, `other model`, `ends early`, `sharded`."""
+"""Trainings in which one rank does not do as it should: `absent`, `other model`, `ends early`, `sharded`, `differs`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ def watched(case: str, rank: int, model: nn.Module, optimizer: torch.optim.Optim
     """Return this rank's monitor: one that does nothing where the case says so."""
     if case == "other model" and rank:
         return deepeyes.watch(nn.Sequential(nn.Linear(2, 2)), name="ranks")
+    if case == "differs" and rank:
+        with torch.no_grad():
+            next(model.parameters()).add_(0.001)
+        return deepeyes.watch(model, optimizer=torch.optim.Adagrad(model.parameters()), name="ranks")
     return deepeyes.watch(model, optimizer=optimizer, name="ranks", budget=0.5, enabled=not (rank and case == "absent"))
 
 
@@ -34,17 +38,16 @@ def main(case: str) -> None:
     else:
         model = nn.parallel.DistributedDataParallel(model)
     optimizer = trainer(model)
-    monitor = watched(case, rank, model, optimizer)
     stop = torch.zeros(())
-    while not stop and time.monotonic() - began < LONGEST:
-        step += 1
-        inputs, targets = (one.chunk(2)[rank] for one in batch(step))
-        monitor.step(loss=train_step(model, optimizer, inputs, targets), targets=targets)
-        if case == "ends early" and rank and step == 40:
-            monitor.close()
-        stop.fill_(float(monitor.stopping))
-        distributed.all_reduce(stop, distributed.ReduceOp.MAX)
-        time.sleep(0.01)
-    monitor.close()
+    with watched(case, rank, model, optimizer) as monitor:
+        while not stop and time.monotonic() - began < LONGEST:
+            step += 1
+            inputs, targets = (one.chunk(2)[rank] for one in batch(step))
+            monitor.step(loss=train_step(model, optimizer, inputs, targets), targets=targets)
+            if case == "ends early" and rank and step == 40:
+                monitor.close()
+            stop.fill_(float(monitor.stopping))
+            distributed.all_reduce(stop, distributed.ReduceOp.MAX)
+            time.sleep(0.01)
     print(f"rank {rank} ended")
     distributed.destroy_process_group()

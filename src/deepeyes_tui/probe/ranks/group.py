@@ -12,8 +12,8 @@ from torch.distributed.distributed_c10d import AllreduceOptions, PrefixStore, Pr
 from deepeyes_tui.probe.ranks.place import Place
 from deepeyes_tui.probe.ranks.wire import Wire
 
-TIMEOUT = timedelta(seconds=10)
-"""Of a collective that all ranks have said they are ready for."""
+TIMEOUT = timedelta(seconds=60)
+"""Of a collective that all ranks have said they are ready for: one of them may be stopped for a while."""
 Vector = NDArray[np.float32]
 
 

@@ -13,7 +13,9 @@ from deepeyes_tui.probe.ranks.wire import Wire
 
 LOOKS_EVERY, LOOKS_SOON = 0.05, 0.003
 """Seconds between two looks at the store, and while something is being agreed on."""
-BEATS_EVERY, LOST_AFTER = 1.0, 10.0
+BEATS_EVERY, LOST_AFTER = 1.0, 60.0
+HELD_UP_AFTER = 3.0
+"""Seconds without a beat of its own that tell a rank that it was held up itself: it cannot say who else was there."""
 PROMISED_WITHIN = 5.0
 START, EVERY, MEET, APART = "start", "every", "meet", "apart"
 """Kinds of calls: merge from now on, observing every so many steps; observe so often; meet; all go on alone."""
@@ -151,8 +153,10 @@ class Herald:
         now = monotonic()
         if now - self._beaten_at < BEATS_EVERY:
             return
-        self._beaten_at = now
         wire.add(f"beat/{self.place.rank}", 1)
+        if monotonic() - self._beaten_at > HELD_UP_AFTER:
+            self._beats.clear()
+        self._beaten_at = now = monotonic()
         if not self.together:
             return
         if self.book.missed:

@@ -1,0 +1,43 @@
+"""A training in several processes, by a script that knows of no monitor."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+EPOCHS, STEPS, SHARE = 6, 40, 16
+
+
+def main() -> None:
+    """Print the mean loss of each epoch, in rank 0."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    distributed.init_process_group("gloo")
+    inputs = torch.randn(2 * SHARE * STEPS, 8)
+    data = TensorDataset(inputs, (inputs[:, 0] > 0).long() + 2 * (inputs[:, 1] > 0).long())
+    sampler = DistributedSampler(data)
+    loader = DataLoader(data, batch_size=SHARE, sampler=sampler)
+    model = DistributedDataParallel(nn.Sequential(nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 4)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    criterion = nn.CrossEntropyLoss()
+    for epoch in range(EPOCHS):
+        sampler.set_epoch(epoch)
+        total = 0.0
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            time.sleep(0.01)
+        if distributed.get_rank() == 0:
+            print(f"epoch {epoch}: loss {total / STEPS!r}", flush=True)
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
