@@ -1,4 +1,4 @@
-"""`torchrun -m deepeyes_tui run SCRIPT`: one run for all ranks, which trains as without the monitor until it is told."""
+"""`torchrun -m deepeyes_tui run SCRIPT`: one run for all ranks, that trains as without us until it is told."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ def test_a_script_in_two_ranks_is_one_run(capsys):
     assert 0 < same < EPOCHS
     assert epochs(said)[:same] == expected[:same]
     assert epochs(said)[-1] != expected[-1]
-    assert said.count("deepeyes: watches model") == 1
+    assert said.count("deepeyes: watches Sequential") == 1
