@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 LEAST_PLACES, MOST_PLACES = 8, 64
-"""Rows (or columns) probed along one axis of the input; larger inputs are probed in bands, and by rows about the middle."""
+"""Rows (or columns) probed along an axis of the input; of larger ones bands, and the rows about the middle."""
 SECONDS, MOST_SECONDS = 2.0, 10.0
 """What probing may take by choice of the number of places, and beyond which it is given up."""
 PASSES = 2
