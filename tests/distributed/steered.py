@@ -41,7 +41,7 @@ def main(path: str, wrapper: str = "") -> None:
         step += 1
         inputs, targets = (one.chunk(size)[rank] for one in batch(step))
         loss = train_step(model, optimizer, inputs, targets)
-        states[step] = state(model.module, optimizer)
+        states[step] = {**state(model.module, optimizer), "loss": loss.item()}
         monitor.step(loss=loss, targets=targets)
         time.sleep(0.01)
     torch.save(states, f"{path}/{rank}")

@@ -66,7 +66,7 @@ def test_the_ranks_are_shown_as_one(tmp_path, monkeypatch):
     assert together.status.notices == ()
     for name, values in one.arrays.items():
         np.testing.assert_allclose(together.arrays[name], values, rtol=AS_ONE, atol=AS_ONE, err_msg=name)
-    assert one.arrays["undetected"].max() > 0
+    assert np.count_nonzero(one.arrays["histogram"]) > 20
     for curve in ("loss", "accuracy"):
         mine, whole = together.series[curve], one.series[curve]
         shared = np.isin(whole.step, mine.step)

@@ -61,7 +61,8 @@ def test_ranks_are_steered_together(tmp_path):
         training.until(lambda snapshot: snapshot.status.step > 5 and snapshot.layer(0).has_run)
         paused = step_of(training.done(Action.PAUSE))
         time.sleep(6)  # longer than a collective of the training may take
-        assert training.snapshot().status.step == paused
+        held = training.snapshot().status
+        assert held.step == paused
         training.done(Action.RESUME)
         slower = step_of(training.done(Action.SET, name="lr", value=0.05))
         frozen = step_of(training.done(Action.FREEZE, layer="2"))
@@ -85,6 +86,7 @@ def test_ranks_are_steered_together(tmp_path):
     assert said.count("deepeyes: paused") == 1
     one, other = (torch.load(tmp_path / str(rank)) for rank in range(2))
     assert_same_on_both(one, other)
+    assert held.loss == pytest.approx(one[paused]["loss"])
     assert (one[slower]["lr"], one[slower + 1]["lr"]) == (0.1, 0.05)
     assert torch.equal(one[frozen]["weights"]["2.weight"], one[thawed]["weights"]["2.weight"])
     assert not torch.equal(one[thawed + 1]["weights"]["2.weight"], one[thawed]["weights"]["2.weight"])

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 import deepeyes_tui as deepeyes
 
-ROWS, LOOKS, MOST_STEPS = 32, 12, 5000
+ROWS, LOOKS, MOST_STEPS = 32, 16, 5000
 
 
 def network() -> nn.Sequential:

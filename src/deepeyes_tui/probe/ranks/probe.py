@@ -31,6 +31,7 @@ from deepeyes_tui.probe.ranks.merging import Merged, Merging, steps_between
 from deepeyes_tui.probe.ranks.observer import RankObserver
 from deepeyes_tui.probe.ranks.place import Place
 from deepeyes_tui.probe.ranks.team import Team
+from deepeyes_tui.probe.scalars import Scalars
 from deepeyes_tui.probe.steering import Steering
 
 SHARDED = ("FullyShardedDataParallel", "FSDPModule")
@@ -56,6 +57,7 @@ class RankProbe(Probe):
         self._place = place
         self._team: Team | None = None
         self._early: deque[tuple[str, int, Any]] = deque(maxlen=MOST_STEPS * len(CURVES))
+        self._own, self._told_accuracy = Scalars(), False
         self._step_seconds = self._merge_seconds = self._way_seconds = 0.0
         super().__init__(model, optimizer, run, border, settings)
         self._team = team = Team(place, next(_sessions), _digest(self._root), self._wanted_every)
@@ -189,12 +191,22 @@ class RankProbe(Probe):
         return self._team.observes(self.step_number + 1)
 
     def _judges_next(self) -> bool:
-        return super()._judges_next() if self._team is None or self._team.alone else self._observes_next()
+        return self._observes_next() or (self._place.leads and super()._judges_next())
+
+    def _keep_scalars(self, loss: Any, targets: Any, accuracy: Any, scalars: Mapping[str, Any]) -> None:
+        self._told_accuracy = accuracy is not None
+        super()._keep_scalars(loss, targets, accuracy, scalars)
+        self._own.move()
 
     def _put(self, curve: str, value: Any) -> None:
+        if self._place.leads:
+            self._own.put(curve, self.step_number, value)
+        together = self._team is not None and not self._team.alone and not self._team.apart
+        if together and curve == "accuracy" and not (self._told_accuracy or self._observer.observing):
+            return  # rank 0 alone has worked it out
         if (merging := self._merging) is not None:
             merging.put_value(curve, self.step_number, value)
-        elif self._team is None or self._team.alone or self._team.apart:
+        elif not together:
             super()._put(curve, value)
         else:
             self._early.append((curve, self.step_number, value))
@@ -235,10 +247,13 @@ class RankProbe(Probe):
         return steps_between(seconds, self._step_seconds, self._settings.every)
 
     def _status(self) -> Status:
+        """As `Probe._status`; loss and accuracy are those of rank 0's last batch: means over ranks come later."""
         self._notices.pop("ranks", None)
         if self._team is not None and self._team.notice:
             self._notices["ranks"] = self._team.notice
-        return replace(super()._status(), ranks=self._place.size)
+        status, newest = super()._status(), self._own.last
+        loss, accuracy = newest.get("loss", status.loss), newest.get("accuracy", status.accuracy)
+        return replace(status, ranks=self._place.size, loss=loss, accuracy=accuracy)
 
     def _publish(self) -> None:
         if self._place.leads:
