@@ -33,6 +33,9 @@ class SilentPublisher(Publisher):
         """Take note of another structure."""
         self.generation += 1
 
+    def describe_anew(self, infos: Sequence[LayerInfo]) -> None:
+        """Do nothing."""
+
     def due(self) -> bool:
         """Return that it is never time."""
         return False
