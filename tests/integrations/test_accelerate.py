@@ -1,44 +1,35 @@
 """A loop of accelerate with gradients gathered over batches."""
 
-import accelerate
-import torch
-from torch import nn
-from torch.nn import functional
+import importlib
 
-from deepeyes_tui.integrations.accelerate import plain_optimizer, watch
+import pytest
+import torch
 
 from .runs import last_snapshot
 
 
-def prepared(batches: int):
-    torch.manual_seed(0)
-    accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=2, mixed_precision="bf16")
-    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
-    optimizer = torch.optim.AdamW(model.parameters(), 0.01)
-    data = torch.utils.data.TensorDataset(torch.rand(batches * 5, 4), torch.randint(2, (batches * 5,)))
-    loader = torch.utils.data.DataLoader(data, batch_size=5)
-    return accelerator, *accelerator.prepare(model, optimizer, loader), optimizer
+@pytest.fixture
+def loop():
+    """What needs accelerate, which keeps one state a process: that of another test is not ours, nor ours another's."""
+    _forget()
+    yield importlib.import_module("tests.integrations.accelerated")
+    _forget()
 
 
-def train(accelerator, model, optimizer, loader, step=None):
-    for x, y in loader:
-        with accelerator.accumulate(model):
-            loss = functional.cross_entropy(model(x), y)
-            accelerator.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad()
-            if step is not None:
-                step(loss=loss, targets=y)
-    return [parameter.clone() for parameter in model.parameters()]
+def _forget():
+    from accelerate.state import AcceleratorState, GradientState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
 
 
-def test_steps_are_those_of_the_optimizer():
-    *prepared_once, _ = prepared(8)
-    untouched = train(*prepared_once)
-    accelerator, model, optimizer, loader, own = prepared(8)
-    assert plain_optimizer(optimizer) is own
-    with watch(accelerator, model, optimizer, name="accelerated") as monitor:
-        watched = train(accelerator, model, optimizer, loader, monitor.step)
+def test_steps_are_those_of_the_optimizer(loop):
+    *prepared_once, _ = loop.prepared(8)
+    untouched = loop.train(*prepared_once)
+    accelerator, model, optimizer, loader, own = loop.prepared(8)
+    assert loop.plain_optimizer(optimizer) is own
+    with loop.watch(accelerator, model, optimizer, name="accelerated") as monitor:
+        watched = loop.train(accelerator, model, optimizer, loader, monitor.step)
         monitor.log(val_loss=0.5)
     assert all(torch.equal(one, other) for one, other in zip(untouched, watched, strict=True))
     snapshot = last_snapshot("accelerated")

@@ -1,6 +1,7 @@
 """Names, precisions and wrappers that users have."""
 
 import copy
+import signal
 
 import pytest
 import torch
@@ -109,3 +110,27 @@ def test_two_models_are_two_runs():
         other.step(2.0)
         names = one.name, other.name
     assert [last_snapshot(name).layers[0].filters for name in names] == [2, 1]
+
+
+class Interrupts(nn.Module):
+    """Gets a Ctrl-C while it is copied."""
+
+    def __deepcopy__(self, memo):
+        signal.raise_signal(signal.SIGINT)
+        return Interrupts()
+
+    def forward(self, x):
+        return x * 1.0
+
+
+def test_an_interrupt_while_the_model_is_asked_comes_behind_it():
+    model = nn.Sequential(nn.Linear(3, 8), Interrupts(), nn.Linear(8, 3))
+    before, modules = copy.deepcopy(model[0].state_dict()), list(model)
+    with deepeyes.watch(model, name="interrupted") as monitor:
+        with pytest.raises(KeyboardInterrupt):
+            model(torch.ones(2, 3))
+        assert list(model) == modules
+        assert all(torch.equal(before[key], value) for key, value in model[0].state_dict().items())
+        assert all(module.training for module in model.modules())
+        train(model, monitor, batches(3, shape=(3,), classes=3))
+    assert [last_snapshot("interrupted").layer(number).has_run for number in range(2)] == [True, True]

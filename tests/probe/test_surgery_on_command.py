@@ -308,7 +308,11 @@ def test_hyperparameters_and_freezing(training):
     assert not running.ask(Action.SET, name="lr", value=-1).ok
     assert not running.ask(Action.SET, name="nonsense", value=1).ok
     assert running.ask(Action.FREEZE, layer="conv", filters=[2, 5]).ok
+    before = running.snapshot()
     assert running.ask(Action.FREEZE, layer="fc").ok
+    after = running.snapshot()
+    assert [[layer.frozen for layer in one.layers if layer.name == "fc"] for one in (before, after)] == [[False], [True]]
+    assert after.generation == before.generation
     outcome = running.ask(Action.SETTINGS)
     assert outcome.ok, outcome.message
     found = Settings.from_json(outcome.details)

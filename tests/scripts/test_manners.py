@@ -47,7 +47,7 @@ def test_its_end_is_its_own(nurseries, tmp_path, manner, state, words, steps):
     assert words in " ".join(status.notices)
 
 
-@pytest.mark.parametrize("manner", ["raises", "bad_label", "excepthook"])
+@pytest.mark.parametrize("manner", ["bad_label", "excepthook"])
 def test_tracebacks_and_order_are_those_of_python(manner):
     plain = run_apart(VARIANTS / "manners.py", [manner], watched=False)
     watched = run_apart(VARIANTS / "manners.py", [manner], watched=True)

@@ -19,7 +19,6 @@ from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.snapshot import RunState, Status
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.budget import Budget
-from deepeyes_tui.probe.compiled.frames import uncompiled
 from deepeyes_tui.probe.compiled.watching import GraphWatch
 from deepeyes_tui.probe.discovery import OutputPoint, discover
 from deepeyes_tui.probe.gathering import Gatherer
@@ -37,6 +36,8 @@ from deepeyes_tui.probe.statistics.table import StatisticsTable
 from deepeyes_tui.probe.steering import OFF, Answer, Handler, Steering
 from deepeyes_tui.probe.surgeon import Surgeon
 from deepeyes_tui.probe.taps import EntryTap, attach, retire, uncounted
+from deepeyes_tui.surgery.running.hushed import uncompiled
+from deepeyes_tui.surgery.running.interrupts import uninterrupted
 from deepeyes_tui.surgery.sample import Sample
 
 ACCURACY_EVERY = 0.1
@@ -262,7 +263,22 @@ class Probe:
             Action.FOCUS: self._carry_out_focus,
             Action.ROOT: self._carry_out_root,
         }
-        return {**own, **self._surgeon.handlers(), **self._retuner.handlers()}
+        retuning = self._retuner.handlers()
+        freezing: dict[str, Handler] = {
+            one: self._then_described(retuning[one]) for one in (Action.FREEZE, Action.UNFREEZE)
+        }
+        return {**own, **self._surgeon.handlers(), **retuning, **freezing}
+
+    def _then_described(self, act: Handler) -> Handler:
+        """Let readers see which layers are trained no more."""
+
+        def carry_out(command: Command, step: int) -> Answer:
+            answer = act(command, step)
+            self._publisher.describe_anew(describe(self._layers, [self._points[one.name] for one in self._layers]))
+            self._publish()
+            return answer
+
+        return carry_out
 
     def _generation(self) -> int:
         return self._publisher.generation
@@ -310,10 +326,11 @@ class Probe:
     def _discover(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         started, self._discovered = perf_counter(), True
         focus = self._focus_name()
-        self._find_points(args, kwargs)
-        self._start_anew()
-        self.focus(focus)
-        self._tap(args, kwargs)
+        with uninterrupted():
+            self._find_points(args, kwargs)
+            self._start_anew()
+            self.focus(focus)
+            self._tap(args, kwargs)
         self._last += perf_counter() - started
 
     def _find_points(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:

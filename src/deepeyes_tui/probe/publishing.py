@@ -91,9 +91,16 @@ class Publisher:
 
     def open(self, infos: Sequence[LayerInfo]) -> None:
         """Start a board for these layers; one that was there tells its readers to look for the new one."""
-        old = self._writer
         self.generation += 1
-        self.layers = tuple(infos)
+        self._open(infos)
+
+    def describe_anew(self, infos: Sequence[LayerInfo]) -> None:
+        """Start another board for the same layers where what is said of them has changed; the generation stays."""
+        if tuple(infos) != self.layers:
+            self._open(infos)
+
+    def _open(self, infos: Sequence[LayerInfo]) -> None:
+        old, self.layers = self._writer, tuple(infos)
         self._writer = BoardWriter(
             self._path, run=self._run, generation=self.generation, layers=infos, labels=self.labels
         )

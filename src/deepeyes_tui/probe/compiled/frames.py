@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-import torch
 from torch._C._dynamo import eval_frame
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -34,8 +31,3 @@ def outside_graphs(function: Function) -> Function:
     marked._torchdynamo_disable_msg = None
     marked._torchdynamo_disable_recursive = True
     return function
-
-
-def uncompiled() -> AbstractContextManager[Any]:
-    """Let what is compiled run as it was written. Where the compiler was never loaded nothing has to be done."""
-    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()

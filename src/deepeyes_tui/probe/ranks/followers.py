@@ -29,9 +29,8 @@ class SilentPublisher(Publisher):
     def __init__(self) -> None:
         super().__init__(Path(), "", (), 1.0)
 
-    def open(self, infos: Sequence[LayerInfo]) -> None:
-        """Take note of another structure."""
-        self.generation += 1
+    def _open(self, infos: Sequence[LayerInfo]) -> None:
+        """Keep no board."""
 
     def describe_anew(self, infos: Sequence[LayerInfo]) -> None:
         """Do nothing."""

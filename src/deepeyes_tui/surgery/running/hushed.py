@@ -28,7 +28,7 @@ def hushed(model: nn.Module) -> Iterator[None]:
             stack.enter_context(context(model))
         for restoring in (_no_global_hooks, untouched, _fastpath_off):
             stack.enter_context(restoring())
-        stack.enter_context(_eager())
+        stack.enter_context(uncompiled())
         for module in model.modules():
             _hush(module)
         yield
@@ -91,8 +91,11 @@ def _buffers(model: nn.Module) -> Iterator[None]:
             buffers[name] = buffer
 
 
-def _eager() -> AbstractContextManager[Any]:
-    """Nothing is compiled. Where the compiler was never loaded nothing has to be done, and loading takes seconds."""
+def uncompiled() -> AbstractContextManager[Any]:
+    """What is compiled runs as it was written.
+
+    Where the compiler was never loaded nothing has to be done, and loading takes seconds.
+    """
     return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
