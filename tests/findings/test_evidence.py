@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepeyes_tui.analysis.alike import similarity_errors, surely_alike
-from deepeyes_tui.analysis.evidence import gather_evidence
+from deepeyes_tui.analysis.evidence import gather_evidence, newest_half
 from deepeyes_tui.analysis.process import read
 from deepeyes_tui.analysis.similarity import weighted_jaccard
 from deepeyes_tui.analysis.unseen import blank
@@ -59,9 +59,8 @@ def test_a_label_without_response_and_blank_instances_are_told_apart(tmp_path):
     activations = random.random((600, 12))
     activations[labels == 3] = 0
     patches[:100], activations[:100] = 0.4, 0
-    (known,) = gather_evidence(
-        1, [of_ring(tmp_path, labels=labels, patches=patches, activations=activations, inputs=np.arange(600))]
-    ).layers
+    given = {"labels": labels, "patches": patches, "activations": activations, "inputs": np.arange(600)}
+    (known,) = gather_evidence(1, [of_ring(tmp_path, **given, steps=np.full(600, 9))]).layers
     assert known.blank == pytest.approx(1 / 6, abs=1e-3)
     assert known.undetected == pytest.approx(0.2, abs=0.01)
     assert {tally.group: (tally.inputs, tally.unseen) for tally in known.labels} == {
@@ -104,10 +103,10 @@ def test_a_branch_that_adds_nothing_is_seen_from_the_stream(random):
 
 
 def test_few_inputs_nan_and_layers_without_a_ring_say_nothing(tmp_path):
-    few = of_ring(tmp_path, size=40, number=0)
+    few = of_ring(tmp_path, size=40, number=0, steps=8 + np.arange(40) // 16)
     broken = np.random.default_rng(0).random((600, 12))
     broken[5] = np.nan
-    hurt = of_ring(tmp_path, number=1, activations=broken, inputs=np.arange(600))
+    hurt = of_ring(tmp_path, number=1, activations=broken, inputs=np.arange(600), steps=np.full(600, 9))
     first, second = gather_evidence(1, [few, hurt, lambda: None]).layers
     assert np.isnan(first.effective)
     assert first.inputs == 40
@@ -121,3 +120,14 @@ def test_without_labels_purity_is_unknown_and_the_rest_is_not(tmp_path):
     assert np.isnan(known.purities.rise)
     assert known.labels == ()
     assert known.living > 0
+
+
+def test_instances_of_a_network_that_had_hardly_been_trained_are_left_out(tmp_path):
+    seen = of_ring(tmp_path, size=1000, filters=8)()
+    assert seen.steps.min() < seen.steps.max() / 2
+    late = newest_half(seen)
+    assert late.steps.min() >= seen.steps.max() / 2
+    assert len(late) == int((seen.steps >= seen.steps.max() / 2).sum()) == len(late.activations) == len(late.patches)
+    (known,) = gather_evidence(1, [lambda: seen]).layers
+    assert known.step == seen.steps.max()
+    assert known.inputs == len(set(zip(late.steps.tolist(), late.inputs.tolist(), strict=True)))

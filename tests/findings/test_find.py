@@ -194,3 +194,11 @@ def test_acts_are_said_as_ctl_reads_them(act):
     assert order.arguments.get("action", str(order.action)) == act.action
     assert {**known, **act.arguments} == known
     assert act.action in SHORT
+
+
+def test_tokens_without_a_response_are_padding():
+    layers = tuple(replace(info, kind="Embedding", signed=True) for info in RECTIFIED)
+    made = quiet(layers, undetected=0.4)
+    told = of(find(made), Kind.UNDETECTED)
+    assert len(told) == len(layers)
+    assert all("vector of zeros: padding" in found.sentence for found in told)

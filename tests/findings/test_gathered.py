@@ -47,6 +47,15 @@ def test_a_few_layers_keep_their_own_sentences():
     assert gathered(findings) == findings
 
 
+def test_what_instances_say_of_an_older_network_is_told():
+    made = quiet(last_observed_step=390)
+    made = replace(made, status=replace(made.status, step=400))
+    known = LayerEvidence("fc1", 1, 2000, 900, step=150)
+    assert "as it was up to step 150 of 400" in rests_on(made, Evidence(1, (known,)))
+    assert rests_on(made, Evidence(1, (replace(known, step=380),))) == ""
+    assert rests_on(made, Evidence(1, (replace(known, inputs=40),))) == ""
+
+
 @pytest.mark.parametrize(("seen", "last", "says"), [(2, 7, "step 7, of 400"), (1, 7, "step 7 of 400"), (40, 390, "")])
 def test_few_and_old_looks_are_told(seen, last, says):
     made = quiet(observed=seen, last_observed_step=last)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ from deepeyes_tui.findings.limits import (
     LEAST_INPUTS,
     SAME_INPUT,
 )
+from deepeyes_tui.link.excerpts import Excerpts
 from deepeyes_tui.link.findings import UNKNOWN, Evidence, LayerEvidence
 from deepeyes_tui.link.instances import Instances
 from deepeyes_tui.link.maps import REDUNDANT
@@ -33,6 +34,18 @@ Read: TypeAlias = Callable[[], Instances | None]
 Found: TypeAlias = tuple[LayerEvidence, Entry | None]
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+PER_INSTANCE = (
+    "ids",
+    "activations",
+    "patches",
+    "labels",
+    "steps",
+    "inputs",
+    "positions",
+    "boxes",
+    "thumbnails",
+)
+"""Arrays of a ring's instances, one row each."""
 
 
 def gather_evidence(number: int, layers: Sequence[Read]) -> Evidence:
@@ -42,11 +55,20 @@ def gather_evidence(number: int, layers: Sequence[Read]) -> Evidence:
     return Evidence(number, tuple(_beside_others(known, entry, entries) for known, entry in found))
 
 
-def _examined(seen: Instances | None, layers: int) -> Found | None:
-    if seen is None:
+def newest_half(seen: Instances) -> Instances:
+    """Return the instances of the newer half of the training: a network that has hardly been trained is another one."""
+    first = int(np.searchsorted(seen.steps, seen.steps.max(initial=0) / 2))
+    parts = {part.name: getattr(seen, part.name)[first:] for part in fields(seen) if part.name in PER_INSTANCE}
+    return replace(seen, **parts, excerpts=Excerpts())
+
+
+def _examined(kept: Instances | None, layers: int) -> Found | None:
+    if kept is None:
         return None
+    seen = newest_half(kept)
     inputs = input_numbers(seen)
-    known = LayerEvidence(seen.layer, seen.generation, len(seen), len(np.unique(inputs)))
+    newest = int(seen.steps.max(initial=-1))
+    known = LayerEvidence(seen.layer, seen.generation, len(seen), len(np.unique(inputs)), step=newest)
     if known.inputs < LEAST_INPUTS:
         return known, None
     activations, patches = seen.activations.astype(np.float32), seen.patches.astype(np.float32)

@@ -62,7 +62,7 @@ def _found(when: Moment, evidence: Evidence | None) -> Found:
             more[finding.task] += 1
     quiet = {task: nothing_found(task, when.snapshot, everything, evidence) for task in Task}
     weights = Counter(finding.weight for finding in listed)
-    return Found(tuple(kept), more, weights, quiet, rests_on(when.snapshot))
+    return Found(tuple(kept), more, weights, quiet, rests_on(when.snapshot, evidence))
 
 
 def found_in(scene: Scene) -> Found:

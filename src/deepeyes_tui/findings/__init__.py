@@ -54,7 +54,8 @@ def _too_little(layers: list[LayerStatistics], evidence: Evidence) -> Iterator[F
             few[layer.info.name] = known.inputs if known is not None else 0
     if few:
         text = (
-            f"Too little is known of {named(list(few))} for T3 to T5: instances of {min(few.values()):,} inputs are "
-            f"kept{' at least' if len(few) > 1 else ''}, {LEAST_INPUTS} are needed."
+            f"Too little is known of {named(list(few))} for T3 to T5: of the newer half of the training "
+            f"instances of {min(few.values()):,} inputs{' at least' if len(few) > 1 else ''} are kept, "
+            f"{LEAST_INPUTS} are needed."
         )
         yield Finding(Task.NEEDED, Kind.UNKNOWN, next(iter(few)) if len(few) == 1 else "", text)

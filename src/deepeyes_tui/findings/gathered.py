@@ -41,6 +41,8 @@ def _group(found: Finding) -> str:
     if found.kind is Kind.PURITY:
         rise, sure = numbers["rise"], 2 * numbers["rise_error"]
         return "better" if rise > sure else "less" if rise < -sure else "same"
+    if found.kind is Kind.UNDETECTED and "tokens" in found.numbers:
+        return ""
     return {Kind.MOVING: "moving", Kind.UNDETECTED: "undetected"}.get(found.kind, "")
 
 

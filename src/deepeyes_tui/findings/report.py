@@ -79,7 +79,7 @@ def as_json(made: Report) -> dict[str, object]:
         "state": str(made.view.condition),
         "step": made.snapshot.status.step,
         "observed_steps": made.snapshot.status.observed_steps,
-        "rests_on": rests_on(made.snapshot),
+        "rests_on": rests_on(made.snapshot, made.evidence),
         "instances": made.evidence is not None,
         "unknown": made.unknown,
         "findings": [found.to_json() for found in made.findings],
@@ -92,7 +92,7 @@ def lines(made: Report, layer: str, width: int) -> Iterator[str]:
     status = made.snapshot.status
     of = f", layer {layer}" if layer else ""
     yield f"{made.run}{of}: {made.view.sentence}; step {status.step:,}, {count(status.observed_steps, 'step')} observed"
-    if rests := rests_on(made.snapshot):
+    if rests := rests_on(made.snapshot, made.evidence):
         yield from textwrap.wrap(rests, width)
     findings = made.findings if layer else gathered(made.findings)
     for task in Task:

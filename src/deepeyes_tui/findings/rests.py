@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from deepeyes_tui.findings.limits import LEAST_INPUTS
 from deepeyes_tui.findings.words import count
 from deepeyes_tui.link.age import is_old, last_look, looks
+from deepeyes_tui.link.findings import Evidence
 from deepeyes_tui.link.snapshot import Snapshot
 
 ONE_WINDOW = 10
 """Observed steps that one window of the statistics takes."""
 
 
-def rests_on(snapshot: Snapshot) -> str:
-    """Return a sentence where there were few looks or the last is long ago, nothing where all is as it should be."""
+def rests_on(snapshot: Snapshot, evidence: Evidence | None = None) -> str:
+    """Return sentences where looks were few or what was seen is old, nothing where all is as it should be."""
+    return " ".join(filter(None, (_looks(snapshot), _instances(snapshot, evidence))))
+
+
+def _instances(snapshot: Snapshot, evidence: Evidence | None) -> str:
+    """Say of which step the instances are that findings rest on, where that is long ago."""
+    steps = [known.step for known in evidence.layers if known.inputs >= LEAST_INPUTS] if evidence is not None else []
+    if not steps or not is_old(min(steps), snapshot.status.step):
+        return ""
+    until = (
+        f"up to step {min(steps):,}" if min(steps) == max(steps) else f"up to steps {min(steps):,} to {max(steps):,}"
+    )
+    return f"What instances say (T3 to T5) is of the network as it was {until} of {snapshot.status.step:,}."
+
+
+def _looks(snapshot: Snapshot) -> str:
     seen, last, step = looks(snapshot), last_look(snapshot), snapshot.status.step
     if last < 0 or not (is_old(last, step) or seen < ONE_WINDOW < step):
         return ""

@@ -30,7 +30,7 @@ def find_undetected(
     tests = sum(len(known.labels) + len(known.places) for known in evidence.layers) if evidence else 0
     for layer in layers:
         known = evidence.of(layer.info.name) if evidence else None
-        judged = None if goes_below_zero(layer.info) else known
+        judged = None if goes_below_zero(layer.info) or _looks_up(layer) else known
         patterns = list(_patterns(layer, judged, labels, tests)) if judged is not None else []
         yield from patterns
         if not patterns and math.isfinite(layer.undetected) and layer.undetected >= WORTH_SAYING:
@@ -72,7 +72,10 @@ def _plain(layer: LayerStatistics, known: LayerEvidence | None) -> Finding:
     name, undetected = layer.info.name, layer.undetected
     text = f"{share(undetected)} of the instances of {name} are detected by no filter"
     numbers = {"undetected": undetected, "instances": layer.window_instances}
-    if goes_below_zero(layer.info):
+    if _looks_up(layer):
+        numbers["tokens"] = layer.window_instances
+        text = f"{share(undetected)} of the tokens that {name} looks up have a vector of zeros: padding, as a rule."
+    elif goes_below_zero(layer.info):
         text += ": none is above 0 there. Values below 0 go on into the network, so nothing need be missed."
     elif known is None or math.isnan(known.undetected):
         text += "; whether they have anything in common is not known without its instances."
@@ -81,6 +84,11 @@ def _plain(layer: LayerStatistics, known: LayerEvidence | None) -> Finding:
     else:
         text += f" ({share(known.undetected)} of those that are not blank). They belong to no one label or place."
     return Finding(Task.UNSEEN, Kind.UNDETECTED, name, text, numbers=numbers)
+
+
+def _looks_up(layer: LayerStatistics) -> bool:
+    """Return whether a layer is a table of vectors: what it does not respond to is what stands for nothing there."""
+    return layer.info.kind.startswith("Embedding")
 
 
 def _label(number: str, labels: Sequence[str]) -> str:

@@ -47,7 +47,7 @@ class Purities:
 
 @dataclass(frozen=True, slots=True)
 class LayerEvidence:
-    """What `instances` of `inputs` say of one layer. Shares are of 1, NaN where unknown.
+    """What `instances` of `inputs` say of one layer, the newest of them of `step`. Shares are of 1, NaN where unknown.
 
     `groups` are the filters that are alike beyond the error of the measurement, in each the one that responds most at
     first; `effective` counts the `living` filters with those that are alike as one. `copied` is the share of the
@@ -71,6 +71,7 @@ class LayerEvidence:
     undetected: float = UNKNOWN
     labels: tuple[Tally, ...] = ()
     places: tuple[Tally, ...] = ()
+    step: int = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
