@@ -34,3 +34,11 @@ def test_much_comes_with_the_commands_that_free_it(run, capsys, monkeypatch):
 def test_the_border_is_ten_gigabytes():
     assert listing.how_to_free(10**10 - 1) is None
     assert "12.3 GB" in (listing.how_to_free(12_340_000_000) or "")
+
+
+def test_runs_can_be_named(run, capsys):
+    claim_run("other")
+    assert main(["ls", "large"]) == 0
+    assert "other" not in capsys.readouterr().out
+    assert main(["ls", "nowhere"]) == 1
+    assert "there is no run 'nowhere'" in capsys.readouterr().err

@@ -147,6 +147,7 @@ def _add_looking_on(parser: argparse.ArgumentParser) -> None:
 
 def _add_ls(commands: Commands) -> None:
     listing = _command(commands, "ls", _ls, "list the runs, live and ended", "deepeyes ls --json")
+    listing.add_argument("runs", nargs="*", metavar="RUN", help="these alone (all)")
     listing.add_argument("--json", action="store_true", help="as one JSON array")
 
 
@@ -282,7 +283,7 @@ def _show(run: Run, options: ViewOptions, launched: Launched | None, recorded: b
 def _ls(options: argparse.Namespace) -> int:
     from deepeyes_tui.listing import print_runs
 
-    return print_runs(as_json=options.json)
+    return print_runs(options.runs, as_json=options.json)
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -6,12 +6,13 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from deepeyes_tui.history import history_path
 from deepeyes_tui.link.folders import runs_folder
 from deepeyes_tui.link.removal import size_of
-from deepeyes_tui.link.runs import Run, is_live, list_runs, sweep
+from deepeyes_tui.link.runs import Run, find_run, is_live, list_runs, sweep
 from deepeyes_tui.link.watcher import RunView, Watcher
 from deepeyes_tui.removing import bytes_in_words
 
@@ -20,10 +21,10 @@ MUCH = 10e9
 COLUMNS = ("run", "state", "step", "loss", "accuracy", "size", "history", "started")
 
 
-def print_runs(*, as_json: bool) -> int:
-    """Print a line a run, the newest first; 0 also where there is none."""
+def print_runs(names: Sequence[str] = (), *, as_json: bool) -> int:
+    """Print a line a run, the newest first, or of those that are named; 0 also where there is none. Raises RunError."""
     sweep()
-    known = [facts(run) for run in list_runs()]
+    known = [facts(run) for run in (map(find_run, names) if names else list_runs())]
     if as_json:
         print(json.dumps(known, indent=1))
     elif not known:

@@ -113,7 +113,7 @@ def test_everything_is_side_by_side_on_a_large_screen():
 
 def test_the_overview_says_what_matters():
     text = as_text(scene(), 80, 24)
-    for words in ("lenet-mnist", "training", "step 1,203", "epoch 7.7", "84.2 steps/s", "loss 0.123", "accuracy 97.1%"):
+    for words in ("lenet-mnist", "training", "step 1,203", "epoch 7.7", "84.2 steps/s", "loss 0.0928", "97.1%"):
         assert words in text
     assert "monitor 1.2% of 2%" in text
     assert "conv1: stable since step 412" in text

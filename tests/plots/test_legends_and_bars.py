@@ -46,7 +46,7 @@ def test_labels_as_text():
     assert canvas.lines() == ["■ 0 name0 100  ■ 1 name1 101        ", "■ 2 name2 102" + " " * 23]
     assert canvas.ink[0, :5].tolist() == [Ink.LABEL] * 3 + [0, 0]
     assert labels(2, 30, 1, glyphs=Glyphs.ASCII, colour=False).lines() == ["0 name0 100  1 name1 101      "]
-    assert draw_labels(9, 1, ["7"], [1200], [64], ["7"]).lines() == ["■ 7 1.2k "]
+    assert draw_labels(10, 1, ["7"], [1200], [64], ["7"]).lines() == ["■ 7: 1.2k "]
 
 
 def test_what_has_no_room_is_counted():

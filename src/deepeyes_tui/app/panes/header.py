@@ -84,7 +84,8 @@ def _progress(scene: Scene, status: Status) -> list[Item]:
     items.append(_item("step", f"{status.step:,}", 6))
     if math.isfinite(status.epoch):
         items.append(_item("epoch", f"{status.epoch:.1f}", 4))
-    if math.isfinite(status.steps_per_second):
+    goes_on = status.state not in (RunState.FINISHED, RunState.STOPPED, RunState.FAILED)
+    if math.isfinite(status.steps_per_second) and goes_on:
         items.append([(short(status.steps_per_second).rjust(4), Ink.DEFAULT), (" steps/s", Ink.MUTED)])
     return items
 

@@ -92,15 +92,15 @@ def _effective(scene: Scene, layer: LayerStatistics) -> Cell:
 
 
 COLUMNS = (
-    Column("kind", 10, 6, _kind),
+    Column("kind", 10, 7, _kind),
     Column("filters", 7, 1, _filters),
-    Column("change", HISTORY_WIDTH, 3, _history),
-    Column("stable at", 9, 2, _since),
+    Column("change", HISTORY_WIDTH, 4, _history),
+    Column("stable at", 9, 3, _since),
     Column("dead", 5, 2, _dead),
-    Column("on", 5, 5, _always_on),
-    Column("undet.", 6, 4, _undetected),
-    Column("purity", 8, 7, _purity),
-    Column("effective", 9, 8, _effective),
+    Column("on", 5, 6, _always_on),
+    Column("undet.", 6, 5, _undetected),
+    Column("purity", 8, 8, _purity),
+    Column("effective", 9, 9, _effective),
 )
 OF_MAPS = ("purity", "effective")
 LEFT = ("kind",)
@@ -116,8 +116,12 @@ def shown_columns(width: int, longest: int, maps: bool = False) -> tuple[int, li
     """
     columns = [replace(c, rank=0) if maps and c.head in OF_MAPS else c for c in COLUMNS]
     wish = min(max(longest, NAME_LEAST), NAME_WISH)
-    while columns and 2 + wish + sum(c.width + GAP for c in columns) > width:
-        columns.remove(max(columns, key=lambda c: c.rank))
+    left = width - 2 - wish
+    for column in sorted(columns, key=lambda c: c.rank):
+        if column.width + GAP <= left:
+            left -= column.width + GAP
+        else:
+            columns.remove(column)
     room = width - 3 - sum(c.width + GAP for c in columns)
     return max(min(room, max(longest, wish), NAME_MOST), 1), columns
 

@@ -108,8 +108,8 @@ def _entry(name: str, letter: str, count: int, glyphs: Glyphs) -> str:
     """Return the text of a label; a name that is its letter is written once."""
     plain = glyphs is Glyphs.ASCII
     name = printable(name, LONGEST_NAME, plain)
-    parts = (letter, name if name != letter else "", short(count, ascii=plain))
-    return " ".join(filter(None, parts))
+    number = short(count, ascii=plain)
+    return f"{letter}: {number}" if name == letter else " ".join(filter(None, (letter, name, number)))
 
 
 def _across(canvas: Canvas, wide: int) -> int:
