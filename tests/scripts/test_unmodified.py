@@ -66,6 +66,7 @@ EXPECTED = [
     Expected("double_precision", "model", 5, NETWORK, labels=False),
     Expected("teacher_student", "student", 5, NETWORK),
     Expected("actor_critic", "actor", 24, NETWORK, labels=False, roots=2),
+    Expected("held_loss", "model", 3, ("fc",)),
     Expected("main_classes", "net", 3, ("fc",), labels=False),
     Expected("two_in_turn", "Linear", 15, ("Linear",), roots=2),
     Expected("compiled", "run", 4, COMPILED, arguments=("module",), epoch=1),

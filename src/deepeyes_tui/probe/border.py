@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 ERRORS_TOLERATED = 3
@@ -18,6 +20,16 @@ def say(sentence: str) -> None:
         print(f"deepeyes: {sentence}", file=sys.stderr, flush=True)
     except (OSError, ValueError, AttributeError):
         pass
+
+
+def comes_from_a_signal(trace: TracebackType | None) -> bool:
+    """Return whether an error was raised by a handler of a signal that happened to come while we were at work."""
+    codes = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()}
+    while trace is not None:
+        if trace.tb_frame.f_code in codes:
+            return True
+        trace = trace.tb_next
+    return False
 
 
 class Border:
@@ -35,6 +47,8 @@ class Border:
         try:
             return function(*args, **kwargs)
         except Exception as error:  # whatever went wrong in the monitor, the training goes on
+            if comes_from_a_signal(error.__traceback__):
+                raise
             self._count(error)
             return None
 

@@ -92,6 +92,7 @@ class Finder:
 
     def _stop_looking(self) -> None:
         self._roots.close()
+        self._losses.close()
         self._patches.undo()
         for hook in self._hooks:
             hook.remove()

@@ -67,15 +67,21 @@ class Losses:
         self._count = 0
         self._sources: list[str] = []
         self._latest: Judgement | None = None
-        self._stepping = False
+        self._stepping = self._closed = False
         self._accurate_at = 0.0
 
     def install(self, patches: Patches) -> None:
-        """Put ourselves around the loss functions, `backward` and the scaling of losses."""
+        """Put ourselves around the loss functions, for good, since models that hold one are pickled by its name, and
+        around `backward` and the scaling of losses.
+        """
         for name in CRITERIA:
-            patches.replace(functional, name, functools.partial(self._around_criterion, name))
+            Patches().replace(functional, name, functools.partial(self._around_criterion, name))
         patches.replace(Tensor, "backward", self._around_backward)
         patches.replace(torch.amp.GradScaler, "scale", self._around_scale)
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._closed = True
 
     def begin_step(self) -> None:
         """An optimizer begins: what it evaluates itself, again and again, is its own affair after the first time."""
@@ -102,7 +108,7 @@ class Losses:
         @functools.wraps(criterion)
         def judged(*args: Any, **kwargs: Any) -> Tensor:
             loss = criterion(*args, **kwargs)
-            if not torch.compiler.is_compiling():
+            if not (self._closed or torch.compiler.is_compiling()):
                 self._border.call(self._judge, name, loss, args, kwargs)
             return loss
 
@@ -174,7 +180,8 @@ class Losses:
 
     def _accuracy_if_due(self, right: Callable[[], Tensor | None]) -> Tensor | None:
         now = perf_counter()
-        if now - self._accurate_at < ACCURACY_EVERY:
+        first_within_step = self._stepping and self._latest is None  # the model's own latest output is another
+        if now - self._accurate_at < ACCURACY_EVERY and not first_within_step:
             return None
         self._accurate_at = now
         return right()

@@ -33,7 +33,8 @@ def _shorten_chain(error: BaseException | None) -> None:
         if one is not None and id(one) not in seen:
             seen.add(id(one))
             one.__traceback__ = without_ours(one.__traceback__)
-            waiting += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+            waiting += [one.__cause__, one.__context__]
+            waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
 
 
 def without_ours(trace: TracebackType | None) -> TracebackType | None:
