@@ -11,7 +11,7 @@ from deepeyes_tui.probe.ranks.book import Book, Call
 from deepeyes_tui.probe.ranks.place import Place, is_connected
 from deepeyes_tui.probe.ranks.wire import Wire
 
-LOOKS_EVERY, LOOKS_SOON = 0.05, 0.003
+LOOKS_EVERY, LOOKS_SOON = 0.1, 0.003
 """Seconds between two looks at the store, and while something is being agreed on."""
 BEATS_EVERY, LOST_AFTER = 1.0, 60.0
 HELD_UP_AFTER = 3.0
