@@ -79,7 +79,7 @@ def _script_status(launched: Launched | None, ends: bool) -> int:
 def _say_how_to_come_back(run: Run, launched: Launched | None) -> None:
     ended = launched is not None and launched.poll() is not None
     if ended or not is_live(run):
-        print(f"{run.name} has ended; its log: {run.log}")
+        print(f"{run.name} has ended{f'; its log: {run.log}' if run.log.exists() else ''}")
     else:
         print(f"{run.name} goes on. Come back with: deepeyes attach {run.name}")
 

@@ -17,7 +17,7 @@ SPEEDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 """States a second."""
 WHOLE = 60.0
 """Seconds that playing a whole record takes at first, about."""
-MOST_TOLD = 3
+MOST_TOLD = 6
 """Events of one step that are told of at a time."""
 
 

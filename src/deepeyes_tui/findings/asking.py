@@ -17,13 +17,17 @@ WITHIN = 120.0
 A_LAYER = 2.0
 """Seconds to wait for each layer besides."""
 NUMBER = 1
+NONE_KEPT = (
+    "no instances are kept of this run, as they are of those under way and the newest that are over alone: "
+    "what T3 to T5 need of them is not known"
+)
 
 
 def ask_evidence(run: Run, snapshot: Snapshot) -> tuple[Evidence | None, str]:
     """Return what the instances of a run say, or None and a sentence on why that is not known."""
     names = [info.name for info in snapshot.layers]
     if not any(ring_path(run.instances, number).exists() for number in range(len(names))):
-        return None, "no instances are kept of this run: what T3 to T5 need of them is not known"
+        return None, NONE_KEPT
     answers: queue.Queue[Answer] = queue.Queue()
     analyst = Analyst(answers.put)
     try:
