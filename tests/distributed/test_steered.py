@@ -103,6 +103,9 @@ def test_wrappers_of_other_kinds_are_cut(tmp_path, options):
         training.go_on()
         training.done(Action.STOP)
         training.wait()
+    losses = training.snapshot().series["loss"].step
+    assert {*range(cut - 3, cut + 4)} <= {*losses.tolist()}
+    assert losses[-1] == training.snapshot().status.step
     one, other = (torch.load(tmp_path / str(rank)) for rank in range(2))
     assert_same_on_both(one, other)
     assert_as_masked(one, cut)

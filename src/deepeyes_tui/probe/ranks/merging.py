@@ -89,7 +89,8 @@ class RankValues:
 
 @dataclass(slots=True)
 class Merging:
-    """`after` is the step behind which the ranks go together, `known (L,)` are the largest activations so far.
+    """`after` is the step behind which the ranks go together, `known (L,)` are the largest activations so far,
+    `values` those of this rank's curves since then.
 
     Steps are merged in their order, one at a time, so that all ranks put in the same.
     """
@@ -100,18 +101,18 @@ class Merging:
     after: int
     known: NDArray[np.float32]
     _way: deque[_OnItsWay] = field(default_factory=deque)
-    _values: RankValues = field(default_factory=RankValues)
+    values: RankValues = field(default_factory=RankValues)
 
     def put_value(self, curve: str, step: int, value: Any) -> None:
         """Add a value of one of `CURVES`."""
         if curve in CURVES:
-            self._values.put(curve, step, value)
+            self.values.put(curve, step, value)
 
     def put(self, seen: Seen) -> None:
         """Send an observed step on its way."""
         if len(self._way) >= MOST_ON_THEIR_WAY:
             seen.forget()
-        values, self._values = self._values, RankValues()
+        values, self.values = self.values, RankValues()
         values.send()
         self._way.append(_OnItsWay(seen, self.after, values, monotonic()))
         self.after = seen.step
@@ -123,6 +124,12 @@ class Merging:
             self._way.popleft()
             done.append(merged)
         return done
+
+    def rest(self) -> list[Value]:
+        """Return this rank's values behind the last observed step, at the end of a run: nobody merges them any more."""
+        values, self.values = self.values, RankValues()
+        values.send()
+        return values.all()
 
     @property
     def idle(self) -> bool:

@@ -71,6 +71,7 @@ class RankProbe(Probe):
 
     def close(self, state: RunState, *, superseded: bool = False) -> None:
         """As `Probe.close`; the others are told."""
+        self._border.call(self._put_rest)
         super().close(state, superseded=superseded)
         if self._team is not None:
             self._team.close()
@@ -152,6 +153,13 @@ class RankProbe(Probe):
                 merging.put_value(curve, step, value)
             else:
                 self._scalars.put(curve, step, value)
+
+    def _put_rest(self) -> None:
+        """Let curves end where the training does, with what this rank alone knows of the last steps."""
+        self._take_in(wait=True)
+        if (merging := self._merging) is not None:
+            for value in merging.rest():
+                self._scalars.put(value.curve, value.step, value.value)
 
     def _note_layers(self, *args: Any) -> None:
         super()._note_layers(*args)

@@ -98,8 +98,8 @@ class Team:
             return
         if not self.merging.idle:
             self._herald.part("the ranks are out of step")
-        after, peaks = self.merging.after, np.array(known, np.float32)
-        self.merging = Merging(Layout(sizes), self._merger, self._wanted, after, peaks)
+        before, peaks = self.merging, np.array(known, np.float32)
+        self.merging = Merging(Layout(sizes), self._merger, self._wanted, before.after, peaks, values=before.values)
 
     def adapt(self, wanted: int) -> None:
         """Have all ranks observe as often as suits the slowest of them; rank 0's to decide."""
