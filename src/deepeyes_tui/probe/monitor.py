@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +24,7 @@ from deepeyes_tui.probe.compiled.frames import outside_graphs
 from deepeyes_tui.probe.inputs import reading_of
 from deepeyes_tui.probe.probe import Found, Probe, ProbeSettings
 from deepeyes_tui.probe.ranks.place import find_place
+from deepeyes_tui.probe.taps import Silent
 
 _adopted: set[str] = set()
 _guessing: list[Callable[[], Run | None]] = []
@@ -167,8 +167,8 @@ class Monitor:
         self.close(_state_after(getattr(sys, "last_type", None)))
 
 
-class _CriterionTap:
-    """A forward hook on the loss function; copies as `taps.Tap` does."""
+class _CriterionTap(Silent):
+    """A forward hook on the loss function; copies as `Tap` does."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
@@ -176,9 +176,6 @@ class _CriterionTap:
     def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         if module.training and not torch.compiler.is_compiling():
             self._monitor.saw_criterion(args, output)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (contextlib.nullcontext(), "__exit__")
 
 
 def watch(

@@ -32,6 +32,7 @@ from deepeyes_tui.probe.publishing import StepRate, describe
 from deepeyes_tui.probe.renumbering import Renumbering, origins
 from deepeyes_tui.probe.retuning import Retuner
 from deepeyes_tui.probe.scalars import Scalars, batch_accuracy, curve_name
+from deepeyes_tui.probe.scripting import step_aside_for_scripting
 from deepeyes_tui.probe.statistics.table import StatisticsTable
 from deepeyes_tui.probe.steering import OFF, Answer, Handler, Steering
 from deepeyes_tui.probe.surgeon import Surgeon
@@ -95,6 +96,7 @@ class Probe:
         self._observed_steps = self._looked_at = 0
         self._judged_at = 0.0
         self._started_at = time.time()
+        step_aside_for_scripting()
         self.steering = self._new_steering()
         self._take(model, optimizer)
         self._gpu = GpuWatch(self._device) if self._device.type == "cuda" else None
