@@ -22,6 +22,7 @@ from deepeyes_tui.history.limits import Limits
 from deepeyes_tui.history.places import shares_memory
 from deepeyes_tui.history.writer import Batch, HistoryWriter
 from deepeyes_tui.link.snapshot import RunState, Snapshot
+from deepeyes_tui.link.threads import HiddenThread
 
 FLUSH = 1.0
 """Seconds after which values and events are written: what a kill may cost."""
@@ -58,8 +59,7 @@ class Recorder:
         self._waiting = Batch()
         self._wake, self._closing = threading.Event(), False
         self.notice = ""
-        self._thread = threading.Thread(target=self._work, name="deepeyes history", daemon=True)
-        self._thread.start()
+        self._thread = HiddenThread(self._work)
 
     def due(self, state: RunState) -> bool:
         """Return whether a state is wanted now: it is time again, or the training's state has changed."""

@@ -14,6 +14,7 @@ from deepeyes_tui.link.errors import ControlError, MessageError
 from deepeyes_tui.link.messages import WATCHING, Command, Outcome, decode_command, encode
 from deepeyes_tui.link.serving import Client, SocketLoop
 from deepeyes_tui.link.sockets import listen
+from deepeyes_tui.link.threads import HiddenThread
 
 __all__ = ["ControlClient", "ControlError", "ControlServer", "Request"]
 
@@ -48,8 +49,7 @@ class ControlServer:
             self._loop = SocketLoop(listen(path, BACKLOG), self._receive)
         except OSError as error:
             raise ControlError(f"the control socket cannot be made: {error.strerror or error}") from error
-        self._thread = threading.Thread(target=self._loop.run, name="deepeyes-control", daemon=True)
-        self._thread.start()
+        self._thread = HiddenThread(self._loop.run)
         _servers.add(self)
 
     def pending(self) -> list[Request]:

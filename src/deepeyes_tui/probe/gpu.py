@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from deepeyes_tui.link.threads import HiddenThread
+
 EVERY = 1.0
 
 
@@ -25,7 +27,7 @@ class GpuWatch:
     def __init__(self, device: torch.device) -> None:
         self.latest = GpuUse()
         self._closed = threading.Event()
-        threading.Thread(target=self._watch, args=(device,), name="deepeyes-gpu", daemon=True).start()
+        HiddenThread(self._watch, device)
 
     def close(self) -> None:
         """Let the thread end."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.excerpts import BESIDE
+from deepeyes_tui.link.threads import HiddenThread, hide
 from deepeyes_tui.link.words import LABELS, WORDS, encode_words
 
 Text = Callable[[int], Any]
@@ -90,7 +91,7 @@ class WordBook:
         self._labels_are_tokens = self._told = False
         self._asking_since = 0.0
         self._wake, self._closed = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: HiddenThread | None = None
 
     def meet(self, tokens: NDArray[np.int32], labels: NDArray[np.int32] | None = None) -> None:
         """Take note of tokens `(S, TOKENS)`, and of the labels `(S,)` of their places; texts follow. Never waits."""
@@ -101,8 +102,7 @@ class WordBook:
             tokens = np.concatenate((tokens.ravel(), labels.ravel()))
         self._met = tokens
         if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, daemon=True, name="deepeyes-words")
-            self._thread.start()
+            self._thread = HiddenThread(self._serve)
         self._wake.set()
         if self._asking_since and perf_counter() - self._asking_since > SLOW:
             self._give_up("it is slow")
@@ -178,4 +178,5 @@ class WordBook:
             yield
         finally:
             self._asking_since = 0.0
+            hide()
         self._closed.wait((perf_counter() - started) * REST)

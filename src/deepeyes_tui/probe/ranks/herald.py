@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
+from deepeyes_tui.link.threads import HiddenThread
 from deepeyes_tui.probe.ranks.book import Book, Call
 from deepeyes_tui.probe.ranks.place import Place, is_connected
 from deepeyes_tui.probe.ranks.wire import Wire
@@ -39,8 +40,7 @@ class Herald:
         self._number, self._unsettled = 0, deque[int]()
         self._beats: dict[int, tuple[int, float]] = {}
         self._wake, self._closing = threading.Event(), False
-        self.thread = threading.Thread(target=self._run, name="deepeyes-herald", daemon=True)
-        self.thread.start()
+        self.thread = HiddenThread(self._run)
 
     def want(self, kind: str, value: int = 0) -> None:
         """Have all ranks called together; the leader's alone."""

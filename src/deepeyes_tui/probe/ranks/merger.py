@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from time import sleep
 
+from deepeyes_tui.link.threads import HiddenThread
 from deepeyes_tui.probe.ranks.group import Group, Vector
 from deepeyes_tui.probe.ranks.place import Place
 from deepeyes_tui.probe.ranks.wire import Wire
@@ -38,8 +39,7 @@ class Merger:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._merged = 0
-        self.thread = threading.Thread(target=self._run, name="deepeyes-merger", daemon=True)
-        self.thread.start()
+        self.thread = HiddenThread(self._run)
 
     def put(self, vector: Vector, *, maxima: bool) -> Job:
         """Have a vector merged, and return where the result will be."""

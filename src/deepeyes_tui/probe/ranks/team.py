@@ -5,12 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Sequence
-from threading import Thread
 from time import monotonic
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from deepeyes_tui.link.threads import HiddenThread
 from deepeyes_tui.probe.ranks.book import Call
 from deepeyes_tui.probe.ranks.herald import EVERY, MEET, START, Herald
 from deepeyes_tui.probe.ranks.layout import Layout
@@ -145,6 +145,6 @@ class Team:
         for thread in self._threads():
             thread.join(max(0.0, until - monotonic()))
 
-    def _threads(self) -> list[Thread]:
+    def _threads(self) -> list[HiddenThread]:
         threads = [self._herald.thread, *([self._merger.thread] if self._merger is not None else [])]
         return [thread for thread in threads if thread.is_alive()]
