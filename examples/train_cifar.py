@@ -62,7 +62,7 @@ def load(path: Path) -> tuple[TensorDataset, TensorDataset]:
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     sets = []
     for part in ("train", "test"):
-        pictures = (arrays[f"x_{part}"].permute(0, 3, 1, 2).float() / 255 - mean) / std
+        pictures = (arrays[f"x_{part}"].permute(0, 3, 1, 2).contiguous().float() / 255 - mean) / std
         sets.append(TensorDataset(pictures, arrays[f"y_{part}"].long()))
     return sets[0], sets[1]
 

@@ -311,7 +311,10 @@ def test_hyperparameters_and_freezing(training):
     before = running.snapshot()
     assert running.ask(Action.FREEZE, layer="fc").ok
     after = running.snapshot()
-    assert [[layer.frozen for layer in one.layers if layer.name == "fc"] for one in (before, after)] == [[False], [True]]
+    assert [[layer.frozen for layer in one.layers if layer.name == "fc"] for one in (before, after)] == [
+        [False],
+        [True],
+    ]
     assert after.generation == before.generation
     outcome = running.ask(Action.SETTINGS)
     assert outcome.ok, outcome.message

@@ -228,3 +228,15 @@ def test_a_coupling_refuses_alike() -> None:
 )
 def test_samples_that_tell_nothing(sample: Tensor, sentence: str) -> None:
     assert refusal(small(), "0", [1], sample) == sentence
+
+
+def test_nobody_is_led_to_where_torch_crashes() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1, stride=2), nn.Flatten(), nn.LazyLinear(2))
+    rows = torch.randn(4, 3, 8, 8)
+    model(rows)
+    last = rows.contiguous(memory_format=torch.channels_last)
+    reason = refusal(model, "0", [1, 2], last)
+    assert "torch crashes in the backward pass of 2, a strided 1x1 convolution that would have 6 channels" in reason
+    assert plan_removal(model, "0", [1, 2], rows).filters == (1, 2)
+    assert plan_removal(model, "2", [1], last).filters == (1,)
+    assert plan_removal(model.eval(), "0", [1, 2], last).filters == (1, 2)

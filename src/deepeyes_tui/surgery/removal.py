@@ -15,6 +15,7 @@ from deepeyes_tui.surgery.planning.closure import Asked, ask_coupling
 from deepeyes_tui.surgery.planning.neutral import neutral
 from deepeyes_tui.surgery.planning.refusals import check_can_be_asked
 from deepeyes_tui.surgery.planning.size_search import with_sizes
+from deepeyes_tui.surgery.planning.torch_faults import crash_of
 from deepeyes_tui.surgery.rehearsal import Rehearsal, carried_out, masked_output, rehearse
 from deepeyes_tui.surgery.running.comparing import CLOSE, difference
 from deepeyes_tui.surgery.running.hushed import hushed
@@ -32,9 +33,9 @@ def plan_removal(model: nn.Module, layer: str, filters: Any, sample: Any) -> Pla
     """
     check_can_be_asked(model)
     asked = ask_coupling(model, layer, filters, sample)
-    core = unwrapped(model)
+    core, trains = unwrapped(model), model.training
     with hushed(core):
-        return _Proof(core, asked).proven()
+        return _Proof(core, asked).proven(trains=trains)
 
 
 class _Proof:
@@ -57,7 +58,7 @@ class _Proof:
             sample=asked.sample,
         )
 
-    def proven(self) -> Plan:
+    def proven(self, *, trains: bool) -> Plan:
         """Return the plan with costs and change. Raises SurgeryError where it is not what it has to be."""
         plan, rehearsal = self._plan, self._rehearsed(self._plan)
         if rehearsal is None:
@@ -65,6 +66,8 @@ class _Proof:
             rehearsal = rehearse(plan, self._model, self._asked.sample)
         if self._asked.training:
             self._check_trains(plan)
+        if trains:
+            self._check_torch_trains(plan)
         return replace(plan, before=rehearsal.before, after=rehearsal.after, change=rehearsal.output_change)
 
     def _rehearsed(self, plan: Plan) -> Rehearsal | None:
@@ -123,6 +126,13 @@ class _Proof:
         finally:
             for module in self._model.modules():
                 module.__dict__["training"] = False
+
+    def _check_torch_trains(self, plan: Plan) -> None:
+        inputs = (self._asked.sample.args, self._asked.sample.kwargs)
+        with carried_out(plan, self._model):
+            crash = crash_of(self._model, inputs)
+        if crash and not crash_of(self._model, inputs):
+            raise SurgeryError(f"filters of {self._asked.layer} cannot go: {crash}")
 
 
 def _tolerance(model: nn.Module) -> float:
