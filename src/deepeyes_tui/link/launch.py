@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from deepeyes_tui.link.draining import drained
+from deepeyes_tui.link.draining import Reading, drained
 from deepeyes_tui.link.errors import LaunchError, RunError
 from deepeyes_tui.link.modules import module_exists
 from deepeyes_tui.link.processes import process_start_time
@@ -35,8 +35,8 @@ class Launched:
 
     run: Run
     process: subprocess.Popen[bytes]
-    reader: subprocess.Popen[bytes]
-    """Reads its output, into the run's log."""
+    output: Reading
+    """What it prints, on the way into the run's log."""
 
     def poll(self) -> int | None:
         """Return the exit status (minus the signal's number where one ended it), or None while it runs."""
@@ -48,8 +48,7 @@ class Launched:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.reader.wait(LAST_WORDS)
+        self.output.wait(LAST_WORDS)
         return self._note(status)
 
     def _note(self, status: int | None) -> int | None:
@@ -96,7 +95,7 @@ def start_script(
         raise RunError(f"the script cannot be started ({error.strerror or error})") from None
     with contextlib.suppress(RunError):
         run.update(pid=process.pid, process_start=process_start_time(process.pid))
-    return Launched(run, process, drain.process)
+    return Launched(run, process, drain.reading)
 
 
 def is_under_launcher() -> bool:
