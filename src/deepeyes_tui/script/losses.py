@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.script.patching import Patches
+from deepeyes_tui.surgery.running.hushed import is_hushed
 
 CRITERIA = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss")
 CLASSES = ("cross_entropy", "nll_loss")
@@ -48,9 +49,9 @@ class StepLosses:
 
 
 class Losses:
-    """Listens to the loss functions. `evaluated` gets the judgements that nothing is learned from: those without a
-    gradient, and all while `learning` says that the model is not in training mode. `tells` says of a function's name
-    and an output whether targets are labels of what the model has seen.
+    """Listens to the loss functions, but not while we ask a network ourselves. `evaluated` gets the judgements that
+    nothing is learned from: those without a gradient, and all while `learning` says that the model is not in training
+    mode. `tells` says of a function's name and an output whether targets are labels of what the model has seen.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class Losses:
         @functools.wraps(criterion)
         def judged(*args: Any, **kwargs: Any) -> Tensor:
             loss = criterion(*args, **kwargs)
-            if not (self._closed or torch.compiler.is_compiling()):
+            if not (self._closed or torch.compiler.is_compiling() or is_hushed()):
                 self._border.call(self._judge, name, loss, args, kwargs)
             return loss
 
@@ -118,7 +119,7 @@ class Losses:
     def _around_backward(self, backward: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(backward)
         def noticed(tensor: Tensor, *args: Any, **kwargs: Any) -> None:
-            if not torch.compiler.is_compiling():
+            if not (torch.compiler.is_compiling() or is_hushed()):
                 self._border.call(self._learn, tensor)
             return backward(tensor, *args, **kwargs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -18,12 +19,14 @@ from deepeyes_tui.surgery.running.random_state import untouched
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _SEED = 20
+_thread = threading.local()
 
 
 @contextmanager
 def hushed(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, no hooks but those that make weights, no compiler, no fused attention: then all as before."""
     with uninterrupted(), ExitStack() as stack:
+        stack.enter_context(_noted())
         for context in (_attributes, _buffers):
             stack.enter_context(context(model))
         for restoring in (_no_global_hooks, untouched, _fastpath_off):
@@ -32,6 +35,20 @@ def hushed(model: nn.Module) -> Iterator[None]:
         for module in model.modules():
             _hush(module)
         yield
+
+
+def is_hushed() -> bool:
+    """Return whether this thread asks a network just now: what it computes is no part of the training."""
+    return getattr(_thread, "depth", 0) > 0
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    _thread.depth = getattr(_thread, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _thread.depth -= 1
 
 
 @contextmanager
