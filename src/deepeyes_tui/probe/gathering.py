@@ -27,7 +27,9 @@ BESIDE_FOCUS = 128
 BESIDE_VALUES = 1 << 17
 """Of such a layer and step: activations, patches and thumbnails together."""
 TURNS = 4
-"""Observed steps in which every layer that is not in focus has its turn; on the first one, all have."""
+"""Observed steps in which every layer that is not in focus has its turn."""
+EARLY = 20
+"""First observed steps, on which all layers have their turn: short trainings are to leave something to go by."""
 
 
 class Gatherer:
@@ -82,7 +84,7 @@ class Gatherer:
         return self.gathers and self._has_turn(number) and self._taken[number] != self._passes
 
     def _has_turn(self, number: int) -> bool:
-        return number == self.focus or self._collected == 0 or number % TURNS == self._collected % TURNS
+        return number == self.focus or self._collected < EARLY or number % TURNS == self._collected % TURNS
 
     def keep_input(self, number: int, entering: Any) -> None:
         """Hold a layer's input until `take` is called for the same layer."""
