@@ -79,7 +79,8 @@ def test_the_layers_say_which_axis_of_a_signal_has_its_channels(net, shape, turn
 
 
 def test_waves_without_channels_before_a_convolution():
-    found = find_input((torch.rand(4, 900),), {}, NOTHING, find_layers(nn.Conv1d(1, 4, 3)))
+    net = nn.Conv1d(1, 4, 3)
+    found = find_input((torch.rand(4, 900),), {}, NOTHING, find_layers(net))
     assert (found.kind, tuple(found.value.shape)) == (InputKind.SIGNAL, (4, 1, 900))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,6 +23,7 @@ TUPLES = (*SEQUENCES, nn.RNNCellBase)
 """Modules whose output is the first of a tuple."""
 Values = Tensor | PackedSequence | AttentionCall
 """What can be drawn from; of a call of attention only then is it worked out what its heads gave."""
+_GONE = nn.Identity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,11 @@ class Layer:
     there, before the heads are projected together. `signed` layers (recurrent, embedding, attention) are measured by
     absolute values: such a filter is dead where it stays near zero on both sides. `path` leads to `module`; a layer
     that was `derived` from a pass (heads of hand-written attention, products of a gated layer) has a name of its own.
-    `time_first` outputs are `(T, N, F)`. `also` are further names of the same module.
+    `time_first` outputs are `(T, N, F)`. `also` are further names of the same module. A layer does not keep it alive.
     """
 
     name: str
-    module: nn.Module
+    reference: weakref.ref[nn.Module]
     kind: str
     filters: int
     spatial: int = 0
@@ -50,6 +52,12 @@ class Layer:
     derived: bool = False
     also: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> nn.Module:
+        """The module; where the script has dropped it, one that has nothing in it."""
+        module = self.reference()
+        return _GONE if module is None else module
 
     @property
     def is_convolution(self) -> bool:
@@ -150,24 +158,24 @@ def is_layer(module: nn.Module) -> bool:
 
 
 def _layer_of(name: str, module: nn.Module, **more: Any) -> Layer | None:
-    kind = type(module).__name__.removeprefix("Lazy")
+    kind, own = type(module).__name__.removeprefix("Lazy"), weakref.ref(module)
     if isinstance(module, _ConvNd):
         kernel = tuple(module.kernel_size)
-        return Layer(name, module, kind, module.out_channels, len(kernel), kernel, **more)
+        return Layer(name, own, kind, module.out_channels, len(kernel), kernel, **more)
     if isinstance(module, nn.Linear):
-        return Layer(name, module, kind, int(module.out_features), unit="units", **more)
+        return Layer(name, own, kind, int(module.out_features), unit="units", **more)
     if is_linear_by_another_name(module):
-        return Layer(name, module, kind, int(cast(Any, module).nf), unit="units", **more)
+        return Layer(name, own, kind, int(cast(Any, module).nf), unit="units", **more)
     if isinstance(module, nn.Embedding | nn.EmbeddingBag):
-        return Layer(name, module, kind, module.embedding_dim, unit="dimensions", signed=True, **more)
+        return Layer(name, own, kind, module.embedding_dim, unit="dimensions", signed=True, **more)
     if isinstance(module, nn.RNNBase):
         return _recurrent(name, module, kind, more)
     if isinstance(module, nn.RNNCellBase):
-        return Layer(name, module, kind, module.hidden_size, unit="units", signed=True, words=_HIDDEN, **more)
+        return Layer(name, own, kind, module.hidden_size, unit="units", signed=True, words=_HIDDEN, **more)
     if is_torchs_own(module):
         module = cast(nn.MultiheadAttention, module)
         more = {**more, "time_first": not module.batch_first, "head_size": module.head_dim, "words": HEADS}
-        return Layer(name, module, kind, module.num_heads, unit="heads", signed=True, **more)
+        return Layer(name, own, kind, module.num_heads, unit="heads", signed=True, **more)
     return None
 
 
@@ -180,8 +188,8 @@ def _recurrent(name: str, module: nn.RNNBase, kind: str, more: dict[str, Any]) -
     words = (*_HIDDEN, *([f"last of {module.num_layers} layers"] if module.num_layers > 1 else ()))
     words = (*words, *(["both directions"] if ways == 2 else ()))
     filters = ways * (module.proj_size or module.hidden_size)
-    first = not module.batch_first
-    return Layer(name, module, kind, filters, unit="units", signed=True, time_first=first, words=words, **more)
+    own, first = weakref.ref[nn.Module](module), not module.batch_first
+    return Layer(name, own, kind, filters, unit="units", signed=True, time_first=first, words=words, **more)
 
 
 def is_linear_by_another_name(module: nn.Module) -> bool:

@@ -21,6 +21,7 @@ from deepeyes_tui.link.runs import Run, adopted_run, claim_run
 from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.compiled.frames import outside_graphs
+from deepeyes_tui.probe.holding import lightly
 from deepeyes_tui.probe.inputs import reading_of
 from deepeyes_tui.probe.probe import Found, Probe, ProbeSettings
 from deepeyes_tui.probe.ranks.place import find_place
@@ -57,6 +58,11 @@ class Monitor:
     def layers(self) -> int:
         """How many layers are watched."""
         return len(self._probe.layers) if self._probe is not None else 0
+
+    @property
+    def turning_seconds(self) -> float:
+        """What it has taken so far to turn to the models that were watched."""
+        return self._probe.turning_seconds if self._probe is not None else 0.0
 
     @property
     def stopping(self) -> bool:
@@ -231,7 +237,7 @@ def watch(
         every=log_freq,
         seed=seed,
         control=control == "on",
-        loader=loader,
+        loader=lightly(loader),
         mean=reading.mean,
         std=reading.std,
         reading=reading,

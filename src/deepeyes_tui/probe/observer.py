@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+import weakref
+from collections.abc import MutableMapping, Sequence, Set
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -65,7 +66,7 @@ def vector_length(filters: int) -> int:
 
 
 class Observer:
-    """Holds the taps of one model. Does nothing but one comparison a call while `observing` is false.
+    """Holds the taps of one model, not the model. Does nothing but one comparison a call while `observing` is false.
 
     With `keeps_output`, the model's own output `(N, C)` of the last pass is held in `output`.
     """
@@ -77,10 +78,10 @@ class Observer:
         self.keeps_output = False
         self.seconds = 0.0
         self.output: Tensor | None = None
-        self._root, self._layers, self._border, self._sampler = root, list(layers), border, sampler
-        self._gatherer = gatherer
+        self._root, self._layers = weakref.ref(root), list(layers)
+        self._border, self._sampler, self._gatherer = border, sampler, gatherer
         self._points: list[OutputPoint] = []
-        self._sources: dict[nn.Module, list[Source]] = {}
+        self._sources: MutableMapping[nn.Module, list[Source]] = {}
         self._vectors: dict[int, Tensor] = {}
         self._calls = [0] * len(self._layers)
         self._peaks: dict[int, Tensor] = {}
@@ -92,14 +93,17 @@ class Observer:
 
         Modules that were seen `in_graphs` get no hooks: those would have their graphs traced anew.
         """
+        root = self._root()
+        if root is None:
+            return
         self._points = list(points)
-        modules = dict(self._root.named_modules(remove_duplicate=False))
+        modules = dict(root.named_modules(remove_duplicate=False))
         self._sources = sources(self._layers, self._points, modules)
         for number, (layer, point) in enumerate(zip(self._layers, self._points, strict=True)):
             if layer.module not in in_graphs:
                 self._handles += tap_layer(number, layer, point, modules, self._receive, self._receive_input)
-        if self._root not in in_graphs:
-            self._handles.append(attach(self._root, Tap(-1, self._receive_output)))
+        if root not in in_graphs:
+            self._handles.append(attach(root, Tap(-1, self._receive_output)))
 
     def remove(self, *, traced: bool = False) -> None:
         """Take all taps off the model; off one that was `traced` they are not taken, but do nothing any longer."""
@@ -175,7 +179,8 @@ class Observer:
         return self.observing and self._gatherer.gathers
 
     def _counts(self) -> bool:
-        return self._root.training and is_ordinary_forward()
+        root = self._root()
+        return root is not None and root.training and is_ordinary_forward()
 
     def _receive_input(self, number: int, entering: Any) -> None:
         if self.observing and self._gatherer.wants(number) and self._counts():
@@ -199,7 +204,7 @@ class Observer:
             self._reduce(number, entering)
         elif source.leaves and not source.at_input:
             with torch.no_grad(), apart():
-                passed = normalised(output, source.norms)
+                passed = normalised(output, [norm for each in source.norms if (norm := each()) is not None])
             self._reduce(number, passed)
 
     def _reduce(self, number: int, output: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from deepeyes_tui.probe.compiled.watching import GraphWatch
 from deepeyes_tui.probe.discovery import OutputPoint, discover
 from deepeyes_tui.probe.gathering import Gatherer
 from deepeyes_tui.probe.gpu import GpuUse, GpuWatch
+from deepeyes_tui.probe.holding import DROPPED, ModelReference, lightly, still
 from deepeyes_tui.probe.inputs import Reading
 from deepeyes_tui.probe.instances import Sampler
 from deepeyes_tui.probe.layers import find_layers, unwrap
@@ -60,7 +62,7 @@ class ProbeSettings:
     every: int = 1
     seed: int = 0
     control: bool = True
-    loader: DataLoader[Any] | None = None
+    loader: weakref.ref[DataLoader[Any]] | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     reading: Reading = field(default_factory=Reading)
@@ -76,7 +78,10 @@ class Found:
 
 
 class Probe:
-    """Watches one model for one run. Every method may raise; `Monitor` calls them through the border."""
+    """Watches one model for one run. Every method may raise; `Monitor` calls them through the border.
+
+    `turning_seconds` went into finding out what a model is made of, of all that were watched.
+    """
 
     def __init__(
         self, model: nn.Module, optimizer: Optimizer | None, run: Run, border: Border, settings: ProbeSettings
@@ -94,6 +99,7 @@ class Probe:
         self._notices: dict[str, str] = {}
         self._epoch = float("nan")
         self._observed_steps = self._looked_at = 0
+        self.turning_seconds = 0.0
         self._judged_at = 0.0
         self._started_at = time.time()
         step_aside_for_scripting()
@@ -105,8 +111,7 @@ class Probe:
 
     def _take(self, model: nn.Module, optimizer: Optimizer | None) -> None:
         """Watch this model from its next pass on."""
-        self._optimizer = optimizer
-        self._root = unwrap(model)
+        self._optimizer, self._model = lightly(optimizer), ModelReference(unwrap(model))
         self._layers = find_layers(self._root, self._settings.layers)
         self._device = next((p.device for p in self._root.parameters()), torch.device("cpu"))
         self._table = StatisticsTable([layer.filters for layer in self._layers])
@@ -115,7 +120,7 @@ class Probe:
         self._observer = self._new_observer()
         self._publisher.open(describe(self._layers, list(self._points.values())))
         self._surgeon = Surgeon(model, optimizer, self.run.folder, self._diary, self._reshape, self._generation)
-        self._retuner = Retuner(self._root, self._settings.loader, self._diary, self._surgeon)
+        self._retuner = Retuner(self._settings.loader, self._diary, self._surgeon)
         self.steering.handlers = self._handlers()
         self._note_layers()
         self._discovered = False
@@ -126,12 +131,17 @@ class Probe:
         ]
 
     @property
+    def _root(self) -> nn.Module:
+        return self._model.needed()
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that are watched."""
         return tuple(layer.name for layer in self._layers)
 
     def turn_to(self, model: nn.Module, optimizer: Optimizer | None, name: str) -> None:
         """Watch another model of the same training in the place of the one before; steps are counted on."""
+        started = perf_counter()
         self._take_in(wait=True)
         self._let_go()
         self._rings.focus(None)
@@ -140,6 +150,7 @@ class Probe:
         self.found = replace(self.found, root=name)
         self._take(model, optimizer)
         self._publish()
+        self.turning_seconds += perf_counter() - started
 
     def _open_outlets(self) -> Outlets:
         settings = self._settings
@@ -177,6 +188,8 @@ class Probe:
         self._budget.elapse(max(entered - self._last - taps, 0.0))
         self.step_number += 1
         self.state = RunState.TRAINING
+        if self._model() is None:
+            self._notices["dropped"] = f"{DROPPED}: what is shown is the last that was seen of it"
         if epoch is not None:
             self._epoch = float(epoch)
         self._keep_scalars(loss, targets, accuracy, scalars)
@@ -333,6 +346,7 @@ class Probe:
             self._start_anew()
             self.focus(focus)
             self._tap(args, kwargs)
+        self.turning_seconds += perf_counter() - started
         self._last += perf_counter() - started
 
     def _find_points(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -419,8 +433,9 @@ class Probe:
         self._publish()
 
     def _publish(self) -> None:
-        if self._optimizer is not None and self.step_number:
-            self._scalars.put("learning_rate", self.step_number, self._optimizer.param_groups[0]["lr"])
+        optimizer = still(self._optimizer)
+        if optimizer is not None and self.step_number:
+            self._scalars.put("learning_rate", self.step_number, optimizer.param_groups[0]["lr"])
         status = self._status()
         self._publisher.publish(status, self._table, self._scalars)
         self._recording.take(status, self._publisher, self._table)
@@ -445,6 +460,8 @@ class Probe:
         self._notices.pop("history", None)
         if self._recording.notice:
             self._notices["history"] = self._recording.notice
+        if self._server.notice:
+            self._notices["control"] = self._server.notice
         if self._layers and self.step_number >= UNSEEN_AFTER and not self._table.anything_seen:
             self._notices["unseen"] = UNSEEN
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch.utils.data import DataLoader
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.preview import Settings
 from deepeyes_tui.probe.diary import Deed, Diary
+from deepeyes_tui.probe.holding import still
+from deepeyes_tui.probe.layers import unwrap
 from deepeyes_tui.probe.operations import filter_numbers
 from deepeyes_tui.probe.steering import Answer, Handler
 from deepeyes_tui.probe.surgeon import Surgeon
@@ -25,8 +28,12 @@ from deepeyes_tui.surgery.running.wrappers import renew_wrappers
 class Retuner:
     """`loader` is what the script said that its training draws from; without it, it is looked for."""
 
-    def __init__(self, root: nn.Module, loader: DataLoader[Any] | None, diary: Diary, surgeon: Surgeon) -> None:
-        self._root, self._loader, self._diary, self._surgeon = root, loader, diary, surgeon
+    def __init__(self, loader: weakref.ref[DataLoader[Any]] | None, diary: Diary, surgeon: Surgeon) -> None:
+        self._loader, self._diary, self._surgeon = loader, diary, surgeon
+
+    @property
+    def _root(self) -> nn.Module:
+        return unwrap(self._surgeon.model)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return what carries out the actions of retuning."""
@@ -93,7 +100,8 @@ class Retuner:
             return (f"the journal of the run cannot be written ({error.strerror or error})",)
 
     def _loaders(self) -> Sequence[DataLoader[Any]]:
-        return find_loaders() if self._loader is None else [self._loader]
+        loader = still(self._loader)
+        return find_loaders() if loader is None else [loader]
 
     def _said(self, sentence: str) -> Answer:
         self._diary.say(sentence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,17 +22,17 @@ class Source:
     enters: bool
     leaves: bool
     at_input: bool = False
-    norms: tuple[nn.Module, ...] = ()
+    norms: tuple[weakref.ref[nn.Module], ...] = ()
 
 
 def sources(
     layers: Sequence[Layer], points: Sequence[OutputPoint], modules: Mapping[str, nn.Module]
-) -> dict[nn.Module, list[Source]]:
+) -> weakref.WeakKeyDictionary[nn.Module, list[Source]]:
     """Return what every module tells; `modules` by their paths."""
-    found: dict[nn.Module, list[Source]] = {}
+    found: weakref.WeakKeyDictionary[nn.Module, list[Source]] = weakref.WeakKeyDictionary()
     for number, (layer, point) in enumerate(zip(layers, points, strict=True)):
         origin = modules.get(point.module, layer.module) if point.at_input else layer.module
-        norms = tuple(modules[name] for name in point.chain if name in modules)
+        norms = tuple(weakref.ref(modules[name]) for name in point.chain if name in modules)
         own = Source(number, origin is layer.module, True, point.at_input, norms)
         if not own.enters:
             found.setdefault(layer.module, []).append(Source(number, True, False))

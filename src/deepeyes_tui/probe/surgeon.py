@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from deepeyes_tui.link.messages import JSON, SURGERY, Action, Command
 from deepeyes_tui.probe.consent import Consent
 from deepeyes_tui.probe.diary import Deed, Diary
+from deepeyes_tui.probe.holding import ModelReference, lightly, still
 from deepeyes_tui.probe.layers import find_layers, unwrap
 from deepeyes_tui.probe.operations import MakePlan, Operation, operation
 from deepeyes_tui.probe.previewing import preview, sizes
@@ -80,10 +81,15 @@ class Surgeon:
         self.loss: object = None
         self.consent = Consent()
         self._whole: Sample | None = None
-        self.model, self._known = model, [] if optimizer is None else [optimizer]
+        self._reference, self._optimizer = ModelReference(model), lightly(optimizer)
         self._folder, self._diary, self._reshaped = folder, diary, reshaped
         self._structure = structure
         self._acts: list[Act] = []
+
+    @property
+    def model(self) -> nn.Module:
+        """The model. Raises ValueError where the script has dropped it."""
+        return self._reference.needed()
 
     @property
     def structure(self) -> int:
@@ -112,7 +118,8 @@ class Surgeon:
 
     def optimizers(self) -> list[Optimizer]:
         """Return what trains the model."""
-        return find_optimizers(self.model, self._known)
+        known = still(self._optimizer)
+        return find_optimizers(self.model, [] if known is None else [known])
 
     def _plan(self, command: Command, step: int) -> Answer:
         wanted = self._wanted(command.arguments.get("action"), command)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -18,17 +20,19 @@ FIRST_SLOT = -1000
 
 
 class Handle:
-    """Takes a hook off its module again."""
+    """Takes a hook off its module again, and keeps neither that nor the user's hooks alive."""
 
-    def __init__(self, hooks: dict[int, Any], with_kwargs: dict[int, bool], slot: int) -> None:
-        self._hooks, self._with_kwargs, self._slot = hooks, with_kwargs, slot
-        self._hook = hooks[slot]
+    def __init__(self, hooks: OrderedDict[int, Any], with_kwargs: OrderedDict[int, bool], slot: int) -> None:
+        self._hooks, self._with_kwargs = weakref.ref(hooks), weakref.ref(with_kwargs)
+        self._slot, self._hook = slot, hooks[slot]
 
     def remove(self) -> None:
         """Take the hook off, if it is still the one that was put there."""
-        if self._hooks.get(self._slot) is self._hook:
-            del self._hooks[self._slot]
-            self._with_kwargs.pop(self._slot, None)
+        hooks, with_kwargs = self._hooks(), self._with_kwargs()
+        if hooks is not None and hooks.get(self._slot) is self._hook:
+            del hooks[self._slot]
+            if with_kwargs is not None:
+                with_kwargs.pop(self._slot, None)
 
     def silence(self) -> None:
         """Leave the hook where it is and let it do nothing: the graphs that it was traced in stay valid."""
@@ -51,8 +55,8 @@ def attach(module: nn.Module, hook: Callable[..., None], *, before: bool = False
     It stands under a number that is the same on every module: the compiler guards on the numbers of hooks, and torch's
     own are never twice the same, so that blocks that share their code could not share a graph.
     """
-    hooks: dict[int, Any] = module._forward_pre_hooks if before else module._forward_hooks
-    with_kwargs = module._forward_pre_hooks_with_kwargs if before else module._forward_hooks_with_kwargs
+    hooks: Any = module._forward_pre_hooks if before else module._forward_hooks
+    with_kwargs: Any = module._forward_pre_hooks_with_kwargs if before else module._forward_hooks_with_kwargs
     slot = FIRST_SLOT
     while slot in hooks:
         slot -= 1

@@ -6,6 +6,7 @@ import functools
 import os
 import weakref
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.script_options import ScriptOptions
 from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border, say
+from deepeyes_tui.probe.holding import lightly
 from deepeyes_tui.probe.monitor import Monitor, guess_until_told, watch_found
 from deepeyes_tui.probe.probe import Found, ProbeSettings
 from deepeyes_tui.probe.ranks.place import find_place
@@ -32,6 +34,8 @@ from deepeyes_tui.script.telling import NEVER_STEPPED, NO_MODULE, NO_OPTIMIZER, 
 
 IN_TURN = 5
 """Steps of a new model, without one of the watched, after which the new one is watched: trained one after another."""
+FREE_TURNING = 1.0
+"""Seconds for turning to other models, beyond the share of time that the monitor may cost."""
 MOST_LOSSES = 3
 """Models whose losses are all shown; of more, that of the watched one alone."""
 
@@ -48,11 +52,13 @@ class Finder:
         self._monitor: Monitor | None = None
         self._patches = Patches()
         self._hooks: list[RemovableHandle] = []
+        self._watched: Root | None = None
         self._told: tuple[Root, int, int] | None = None
         self._left: set[Root] = set()
         self._by_turns: set[Root] = set()
         self._optimizers = self._steps = self._others_steps = 0
         self._chosen_by_hand = self._calls_hidden = False
+        self._began = perf_counter()
 
     def install(self) -> None:
         """Begin to look on."""
@@ -154,6 +160,8 @@ class Finder:
             self._another_stepped(root, losses)
             return
         self._others_steps = 0
+        if self._watched is not chosen:
+            self._watch(chosen)
         if self._rounds.begins(optimizer):
             self._step(optimizer, chosen, losses)
 
@@ -190,9 +198,11 @@ class Finder:
             self._roots.choose(root)
 
     def _watch(self, root: Root) -> None:
+        """Watch this one; where models come and go so fast that looking at each were dear, later."""
         module = root.module
-        if module is None:
+        if module is None or not self._affords_turning():
             return
+        self._watched = root
         optimizer = self._roots.optimizer_of(root)
         if self._monitor is None:
             self._monitor = watch_found(module, optimizer, self._options.name or None, self._border, self._settings())
@@ -201,6 +211,10 @@ class Finder:
             self._monitor.turn_to(module, optimizer, root.name)
             self._rounds, self._others_steps = Rounds(), 0
         self._told = None
+
+    def _affords_turning(self) -> bool:
+        spent = self._monitor.turning_seconds if self._monitor is not None else 0.0
+        return spent <= FREE_TURNING + self._options.budget * (perf_counter() - self._began)
 
     def _choose(self, name: str) -> None:
         self._roots.choose_named(name)
@@ -213,7 +227,7 @@ class Finder:
             layers=options.layers or None,
             budget=options.budget,
             control=options.control == "on",
-            loader=self._loaders.loader,
+            loader=lightly(self._loaders.loader),
             mean=options.mean,
             std=options.std,
         )
@@ -221,7 +235,7 @@ class Finder:
     def _tell(self, optimizer: Optimizer, root: Root, losses: StepLosses, labels: Any) -> None:
         """Say what was found, at the first step of a model and when others, or more layers, are found."""
         roots, monitor = self._roots.roots, self._monitor
-        if monitor is None or self._told == (root, len(roots), monitor.layers):
+        if monitor is None or root is not self._watched or self._told == (root, len(roots), monitor.layers):
             return
         first, self._told = self._told is None, (root, len(roots), monitor.layers)
         by = "the batch" if losses.targets is None and labels is not None else "the loss function's targets"

@@ -16,6 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from deepeyes_tui.probe.border import Border
+from deepeyes_tui.probe.holding import ModelReference, lightly, still
 from deepeyes_tui.probe.layers import unwrap
 from deepeyes_tui.probe.taps import is_ordinary_forward
 from deepeyes_tui.script.naming import name_of
@@ -34,7 +35,7 @@ class Root:
     """A model that trains. `size` counts those of its parameters that an optimizer steps on."""
 
     name: str
-    reference: weakref.ref[nn.Module]
+    reference: ModelReference
     parameters: frozenset[int]
     size: int
 
@@ -54,10 +55,11 @@ class RootFinder:
     def __init__(self, found: Callable[[Root], None], border: Border, *, within: nn.Module | None = None) -> None:
         self.roots: list[Root] = []
         self.chosen: Root | None = None
-        self._found, self._border, self._within = found, border, within
+        self._found, self._border, self._within = found, border, lightly(within)
         self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._others: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._known: dict[int, int] = {}
+        self._names: set[str] = set()
         self._family: tuple[Root, frozenset[int]] | None = None
         self._looking = Patches()
         self._active = False
@@ -67,13 +69,19 @@ class RootFinder:
     def know(self, optimizer: Optimizer) -> None:
         """Take note of what an optimizer steps on, and look for models that own it."""
         self._optimizers.add(optimizer)
-        self.roots = [root for root in self.roots if root.module is not None]
+        self._forget_dropped()
         self._others.clear()
         self._family = None
         self._count()
         self._steps = 0
         if self._uncovered():
             self._open()
+
+    def _forget_dropped(self) -> None:
+        """A new parameter may lie where one of a model was that is gone."""
+        self.roots = [root for root in self.roots if root.module is not None]
+        if self.chosen is not None and self.chosen.module is None:
+            self.chosen = None
 
     def stepped(self, optimizer: Optimizer) -> Root | None:
         """Return the model that an optimizer has stepped on; called after each of its steps."""
@@ -163,7 +171,8 @@ class RootFinder:
         """Take note of a module that is called from outside any other."""
         if not (module.training and is_ordinary_forward()) or module in self._others:
             return
-        if self._within is not None and all(part is not module for part in self._within.modules()):
+        within = still(self._within)
+        if within is not None and all(part is not module for part in within.modules()):
             return
         root = self._add(module)
         if root is None:
@@ -184,14 +193,16 @@ class RootFinder:
             before = root.module
             if before is not None and unwrap(before) is inner:
                 return root
-        name = self._path(inner) or name_of((module, inner), [root.name for root in self.roots])
+        name = self._path(inner) or name_of((module, inner), self._names)
         size = sum(p.numel() for p in own)
-        root = Root(name, weakref.ref(module), frozenset(map(id, own)), size)
+        self._names.add(name)
+        root = Root(name, ModelReference(module), frozenset(map(id, own)), size)
         self._take_in(root, inner)
         return root
 
     def _path(self, module: nn.Module) -> str:
-        parts = self._within.named_modules() if self._within is not None else ()
+        within = still(self._within)
+        parts = within.named_modules() if within is not None else ()
         return next((path for path, part in parts if part is module), "")
 
     def _take_in(self, root: Root, inner: nn.Module) -> None:

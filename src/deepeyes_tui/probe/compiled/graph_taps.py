@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -93,7 +94,7 @@ class GraphTaps:
     """
 
     def __init__(self, root: nn.Module, modules: Iterable[nn.Module], enter: Entered, passed: Passed) -> None:
-        self.seen: set[nn.Module] = set()
+        self.seen: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._passed = passed
         self._tokens: list[Tensor] = []
         self._handles = [attach(module, GraphTap(self._token(module))) for module in dict.fromkeys(modules)]
@@ -114,8 +115,11 @@ class GraphTaps:
         return self._tokens[-1]
 
     def _token(self, module: nn.Module) -> Tensor:
+        own = weakref.ref(module)
+
         def receive(output: Tensor, entering: Tensor | None) -> None:
-            self.seen.add(module)
-            self._passed(module, output, entering)
+            if (module := own()) is not None:
+                self.seen.add(module)
+                self._passed(module, output, entering)
 
         return self._address(receive)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, MutableSet, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -30,14 +31,14 @@ class GraphWatch:
     ) -> None:
         self.sample: Sample | None = None
         self.sample_is_whole = False
-        self._root, self._border, self._observer = root, border, observer
+        self._root, self._border, self._observer = weakref.ref(root), border, observer
         modules = [layer.module for layer in layers if not isinstance(layer.module, CALLS_ONLY)]
         self._calls = [layer.name for layer in layers if isinstance(layer.module, CALLS_ONLY)]
         notices.clear()
         self._taps = GraphTaps(root, modules, self._enter, self._pass)
 
     @property
-    def seen(self) -> set[nn.Module]:
+    def seen(self) -> MutableSet[nn.Module]:
         """The modules that ran within a graph."""
         return self._taps.seen
 
@@ -57,7 +58,9 @@ class GraphWatch:
         self._taps.close()
 
     def _enter(self, values: list[Tensor], names: str) -> None:
-        self.seen.add(self._root)
+        root = self._root()
+        if root is not None:
+            self.seen.add(root)
         args, kwargs, whole = arguments(values, names)
         if self.sample is None:
             self._border.call(self._keep, args, kwargs, whole)
@@ -68,7 +71,7 @@ class GraphWatch:
         self.sample_is_whole = whole
 
     def _pass(self, module: nn.Module, output: Tensor, entering: Tensor | None) -> None:
-        if module is self._root and entering is None:
+        if module is self._root() and entering is None:
             self._observer().leave_graph(output)
         else:
             self._observer().pass_in_graph(module, output, entering)
