@@ -406,3 +406,40 @@ def test_control_off_lets_a_viewer_choose_what_it_sees(path):
             waiting += server.pending()
     assert [request.command for request in waiting] == sent
     server.close()
+
+
+def test_sockets_that_a_script_closes_are_nobody_s_any_more(path, tmp_path):
+    server = ControlServer(path)
+    client = connected(path)
+    client.sendall(b"{")
+    time.sleep(0.05)
+    theirs = (
+        server._loop._listener,
+        server._loop._woken,
+        server._loop._waker,
+        *(c.connection for c in server._loop._clients),
+    )
+    numbers = [end.fileno() for end in theirs]
+    assert server.notice == ""
+    for number in numbers:
+        os.close(number)
+    file = os.open(tmp_path / "user's", os.O_RDWR | os.O_CREAT)
+    for number in numbers:
+        if number != file:
+            os.dup2(file, number)
+    client.sendall(b"}\n")
+    assert "closed descriptors" in server.notice
+    started = time.monotonic()
+    server.close()
+    assert time.monotonic() - started < 0.5
+    deadline = time.monotonic() + 5
+    while server._thread.is_alive():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    del server, theirs
+    assert os.write(file, b"mine") == 4
+    for number in {*numbers, file}:
+        os.fstat(number)
+        os.close(number)
+    assert (tmp_path / "user's").read_bytes() == b"mine"
+    client.close()

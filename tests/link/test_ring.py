@@ -244,7 +244,7 @@ def test_a_ring_of_another_user_is_refused(path):
 def test_counters_that_make_no_sense(path, begun, done):
     writer = RingWriter(path, SPEC, 4)
     writer.append(**rows(range(4)))
-    os.pwrite(writer._fd, struct.pack("<QQ", begun, done), BEGUN_AT)
+    os.pwrite(writer._file.fileno(), struct.pack("<QQ", begun, done), BEGUN_AT)
     with pytest.raises(RingError, match="counters"):
         RingReader(path).read()
 
@@ -252,10 +252,10 @@ def test_counters_that_make_no_sense(path, begun, done):
 def test_rows_under_the_writers_pen_are_left_out(path):
     writer = RingWriter(path, SPEC, 6)
     writer.append(**rows(range(9)))
-    os.pwrite(writer._fd, struct.pack("<Q", 6 + 4), BEGUN_AT)
+    os.pwrite(writer._file.fileno(), struct.pack("<Q", 6 + 4), BEGUN_AT)
     seen = RingReader(path).read()
     assert seen.ids.tolist() == [4, 5]
-    os.pwrite(writer._fd, struct.pack("<Q", 6 + 6), BEGUN_AT)
+    os.pwrite(writer._file.fileno(), struct.pack("<Q", 6 + 6), BEGUN_AT)
     assert RingReader(path).read() is None
 
 
@@ -346,5 +346,5 @@ def test_a_full_disk_is_an_error_and_leaves_the_rows_before(path):
 def test_the_counters_lie_where_they_are_said_to(path):
     writer = RingWriter(path, SPEC, 4)
     writer.append(**rows(range(9)))
-    begun, done = (struct.unpack("<Q", os.pread(writer._fd, 8, at))[0] for at in (BEGUN_AT, DONE_AT))
+    begun, done = (struct.unpack("<Q", os.pread(writer._file.fileno(), 8, at))[0] for at in (BEGUN_AT, DONE_AT))
     assert begun == done == writer.written == 4

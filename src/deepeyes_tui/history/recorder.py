@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from deepeyes_tui.history.curves import Value
+from deepeyes_tui.history.descriptors import LostDescriptorError
 from deepeyes_tui.history.events import Event, EventFinder, EventKind, state_event
 from deepeyes_tui.history.forking import Quiet
 from deepeyes_tui.history.limits import Limits
@@ -54,6 +55,7 @@ class Recorder:
         self._finder, self._step = EventFinder(), 0
         self._offered, self._every = -math.inf, self._limits.every
         self._failed_at: int | None = None
+        self._lost = False
         self._spent = self._taken = 0.0
         self._writer: HistoryWriter | None = None
         self._waiting = Batch()
@@ -63,7 +65,7 @@ class Recorder:
 
     def due(self, state: RunState) -> bool:
         """Return whether a state is wanted now: it is time again, or the training's state has changed."""
-        return state != self._state or self._clock() - self._offered >= self._every
+        return not self._lost and (state != self._state or self._clock() - self._offered >= self._every)
 
     def offer(self, snapshot: Snapshot) -> None:
         """Let a state be recorded, unless a newer one comes before it is. Its arrays must not change any more."""
@@ -114,7 +116,7 @@ class Recorder:
                     if not self._try(closing):
                         next_try = time.monotonic() + RETRY
                 self._spent += time.thread_time() - started
-            if closing:
+            if closing or self._lost:
                 return
 
     def _try(self, closing: bool) -> bool:
@@ -169,13 +171,16 @@ class Recorder:
         if not isinstance(error, sqlite3.Error | OSError):
             self._waiting = Batch()  # what cannot be written at all must not keep the rest from it
         writer, self._writer = self._writer, None
+        self._lost = isinstance(error, LostDescriptorError)
         if writer is not None:
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, OSError):
                 writer.close(last=False)
         self.notice = f"history: {self._reason(error)} since step {self._failed_at}; nothing is recorded"
 
     def _reason(self, error: Exception) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if isinstance(error, LostDescriptorError):
+            return "the script has closed the monitor's descriptors"
         if not isinstance(error, sqlite3.Error | OSError):
             return f"a state cannot be written ({type(error).__name__}: {error})"
         try:

@@ -14,6 +14,7 @@ import numpy as np
 
 from deepeyes_tui.history.curves import CurveStore, Value
 from deepeyes_tui.history.describing import encode_description
+from deepeyes_tui.history.descriptors import Held, LostDescriptorError, abandon
 from deepeyes_tui.history.encoding import encode_arrays
 from deepeyes_tui.history.events import Event
 from deepeyes_tui.history.limits import Limits
@@ -44,7 +45,8 @@ class Batch:
 class HistoryWriter:
     """Owns the file at `path`, which is made if it is not there. Every method raises sqlite3.Error or OSError.
 
-    After an error this object is to be closed; another one goes on where the last whole batch ended.
+    After an error this object is to be closed; another one goes on where the last whole batch ended. After a
+    LostDescriptorError none may, in this process: SQLite would go on with descriptors that it believes to be open.
     """
 
     def __init__(self, path: Path, limits: Limits, *, shared_log: bool) -> None:
@@ -62,6 +64,7 @@ class HistoryWriter:
         except sqlite3.Error:
             self._connection.close()
             raise
+        self._held = Held(path)
         self._described: tuple[int, tuple[LayerInfo, ...], tuple[str, ...]] | None = None
         self.full = False
 
@@ -72,6 +75,7 @@ class HistoryWriter:
 
     def write(self, batch: Batch) -> None:
         """Write all of it."""
+        self._held.check()
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._curves.add(batch.values)
@@ -86,6 +90,11 @@ class HistoryWriter:
 
     def close(self, *, last: bool = True) -> None:
         """Let go of the file; the `last` writer leaves it without a log, so that it can be read from anywhere."""
+        try:
+            self._held.check()
+        except LostDescriptorError:
+            abandon(self._connection)
+            raise
         try:
             if last:
                 with suppress(sqlite3.Error):

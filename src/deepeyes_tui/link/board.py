@@ -8,7 +8,6 @@ memory runs out.
 from __future__ import annotations
 
 import math
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.errors import BoardError
-from deepeyes_tui.link.files import make_file, write_all
+from deepeyes_tui.link.files import make_file
 from deepeyes_tui.link.layout import (
     CHECKED_FROM,
     LATEST_AT,
@@ -37,6 +36,7 @@ from deepeyes_tui.link.layout import (
     slot_size,
     slots_at,
 )
+from deepeyes_tui.link.owned import OwnFile
 from deepeyes_tui.link.reader import BoardReader
 from deepeyes_tui.link.snapshot import LayerInfo, Series, Status
 from deepeyes_tui.link.status import encode_status
@@ -67,7 +67,7 @@ class BoardWriter:
         }
         self._sequence = 0
         header = Header(generation, len(text), zlib.crc32(text), self._slot_bytes)
-        self._fd = make_file(path, header.encode() + text, header.size)
+        self._file = OwnFile(path, make_file(path, header.encode() + text, header.size))
 
     def publish(self, status: Status, arrays: Mapping[str, NDArray[np.generic]], series: Sequence[Series] = ()) -> None:
         """Put a new state on the board: `arrays` are those of `layer_arrays`, `series` at most 8 of 1024 points.
@@ -102,22 +102,20 @@ class BoardWriter:
         checksum = zlib.crc32(buffer[CHECKED_FROM:used], sequence & 0xFFFFFFFF)
         SLOT.pack_into(buffer, 0, sequence, checksum, status_length, used)
         at = self._slots_at + sequence // 2 % SLOTS * self._slot_bytes
-        write_all(self._fd, WORD.pack(sequence - 1), at)
-        write_all(self._fd, buffer[WORD.size : used], at + WORD.size)
-        write_all(self._fd, buffer[: WORD.size], at)
-        write_all(self._fd, WORD.pack(sequence), LATEST_AT)
+        self._file.write(WORD.pack(sequence - 1), at)
+        self._file.write(buffer[WORD.size : used], at + WORD.size)
+        self._file.write(buffer[: WORD.size], at)
+        self._file.write(WORD.pack(sequence), LATEST_AT)
         self._sequence = sequence
 
     def supersede(self) -> None:
         """Tell readers that another board lies at the same path now."""
-        if self._fd >= 0:
-            write_all(self._fd, WORD.pack(1), SUPERSEDED_AT)
+        if not self._file.closed:
+            self._file.write(WORD.pack(1), SUPERSEDED_AT)
 
     def close(self) -> None:
         """Let go of the file, which stays. Twice is fine."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        self._file.close()
 
 
 def _check_layers(layers: Sequence[LayerInfo]) -> None:

@@ -22,6 +22,7 @@ MAX_WAITING = 256
 """Commands in the queue; more are refused, so that no sender can fill the trainer's memory."""
 BACKLOG = 128
 """Connections not accepted yet; asyncio takes one more than that for connected (EAGAIN), so it is ample."""
+LOST = "no command reaches the training any more: its script has closed descriptors that are the monitor's"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,11 @@ class ControlServer:
         self._thread = HiddenThread(self._loop.run)
         _servers.add(self)
 
+    @property
+    def notice(self) -> str:
+        """Why no command arrives any more, in a sentence; empty if nothing is wrong."""
+        return LOST if self._loop.lost else ""
+
     def pending(self) -> list[Request]:
         """Return the commands that came since the last call, oldest first. Never blocks; cheap when there are none."""
         if not self._queue or self._process != os.getpid():
@@ -78,7 +84,8 @@ class ControlServer:
         for request in self.pending():
             self.answer(request, Outcome(request.command.id, False, reason))
         self._loop.close()
-        self._thread.join(timeout=1.0)
+        if not self._loop.lost:
+            self._thread.join(timeout=1.0)
         self._path.unlink(missing_ok=True)
 
     def _receive(self, client: Client, line: bytes) -> bool:

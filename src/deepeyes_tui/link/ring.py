@@ -6,7 +6,6 @@ reached while they were read.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepeyes_tui.link.errors import RingError
 from deepeyes_tui.link.excerpts import NOTHING
-from deepeyes_tui.link.files import make_file, read_all, write_all
+from deepeyes_tui.link.files import make_file
 from deepeyes_tui.link.instances import Instances
+from deepeyes_tui.link.owned import OwnFile
 from deepeyes_tui.link.ring_layout import (
     BEGUN_AT,
     DONE_AT,
@@ -46,7 +46,7 @@ class RingWriter:
         start = encode_header(spec, capacity)
         self.path, self.spec, self.capacity, self.written = path, spec, capacity, 0
         self._row, self._rows_at = spec.row, len(start)
-        self._fd = make_file(path, start)
+        self._file = OwnFile(path, make_file(path, start))
         self.focus(focused)
 
     def append(
@@ -101,34 +101,32 @@ class RingWriter:
     def read_into(self, rows: NDArray[Any], place: int) -> None:
         """Read rows that were written, from a place on. Raises OSError."""
         if len(rows):
-            read_all(self._fd, rows.view(np.uint8).data, self._rows_at + place * self._row.itemsize)
+            self._file.read(rows.view(np.uint8).data, self._rows_at + place * self._row.itemsize)
 
     def _put(self, rows: NDArray[Any]) -> None:
         first, end = self.written, self.written + len(rows)
         rows["number"] = np.arange(first + 1, end + 1)
-        write_all(self._fd, WORD.pack(end), BEGUN_AT)
+        self._file.write(WORD.pack(end), BEGUN_AT)
         place = first % self.capacity
         split = min(len(rows), self.capacity - place)
         self._write(rows[:split], place)
         self._write(rows[split:], 0)
-        write_all(self._fd, WORD.pack(end), DONE_AT)
+        self._file.write(WORD.pack(end), DONE_AT)
         self.written = end
 
     def _write(self, rows: NDArray[Any], place: int) -> None:
         if len(rows):
-            write_all(self._fd, rows.view(np.uint8).data, self._rows_at + place * self._row.itemsize)
+            self._file.write(rows.view(np.uint8).data, self._rows_at + place * self._row.itemsize)
 
     def focus(self, focused: bool) -> None:
         """Say whether the layer is in focus."""
-        write_all(self._fd, WORD.pack(focused), FOCUSED_AT)
+        self._file.write(WORD.pack(focused), FOCUSED_AT)
 
     def supersede(self) -> None:
         """Tell readers to look for another ring at the same path."""
-        if self._fd >= 0:
-            write_all(self._fd, WORD.pack(1), SUPERSEDED_AT)
+        if not self._file.closed:
+            self._file.write(WORD.pack(1), SUPERSEDED_AT)
 
     def close(self) -> None:
         """Let go of the file, which stays. Twice is fine."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        self._file.close()

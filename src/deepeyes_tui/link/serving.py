@@ -6,10 +6,12 @@ import selectors
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 
 from deepeyes_tui.link.messages import MAX_LINE, Outcome, encode
+from deepeyes_tui.link.owned import Mark
 from deepeyes_tui.link.sockets import peer_is_trusted
 
 MAX_CLIENTS = 32
@@ -38,26 +40,34 @@ class Client:
 
 
 class SocketLoop:
-    """Accepts, reads lines and hands them to `receive(client, line) -> keep`, writes what is put or sent."""
+    """Accepts, reads lines and hands them to `receive(client, line) -> keep`, writes what is put or sent.
+
+    It ends where other code of the process has closed its sockets: their numbers may be that code's by now.
+    """
 
     def __init__(self, listener: socket.socket, receive: Callable[[Client, bytes], bool]) -> None:
         self._listener = listener
         self._receive = receive
         self._clients: list[Client] = []
         self._outbox: deque[tuple[Client, bytes, bool]] = deque()
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.PollSelector()  # which has no descriptor of its own, to be closed by others
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)
+        self._marks = {end: Mark.of(end.fileno()) for end in (listener, self._woken, self._waker)}
         self._stopping = False
-        self.closed = False
+        self._lost = self.closed = False
 
     def run(self) -> None:
         """Serve until `close`; the thread's body."""
         while not self._stopping:
             for key, events in self._selector.select():
+                if not all(mark.holds() for mark in self._marks.values()):
+                    self._lost = True
+                    self.drop_descriptors()
+                    return
                 self._serve(key, events)
             self._deliver()
         self._deliver()
@@ -65,7 +75,14 @@ class SocketLoop:
             self._drop(client)
         self._selector.close()
         for end in (self._listener, self._woken, self._waker):
-            end.close()
+            self._let_go(end)
+
+    @property
+    def lost(self) -> bool:
+        """Whether other code has closed the sockets."""
+        ends = (self._marks.get(self._listener), self._marks.get(self._waker))
+        self._lost = self._lost or not all(mark is None or mark.holds() for mark in ends)
+        return self._lost
 
     def send(self, client: Client, line: bytes, *, answers: bool = False) -> None:
         """Queue a line from another thread; never blocks."""
@@ -88,18 +105,22 @@ class SocketLoop:
         self._flush(client)
 
     def drop_descriptors(self) -> None:
-        """Close all descriptors without a word to anyone: for a forked child."""
+        """Close all descriptors without a word to anyone: for a forked child, or where some are lost."""
         self.closed = self._stopping = True
-        for client in self._clients:
-            client.connection.close()
-        for end in (self._listener, self._woken, self._waker):
-            end.close()
+        for end in list(self._marks):
+            self._let_go(end)
+
+    def _let_go(self, end: socket.socket) -> None:
+        """Close a socket, unless its number is that of something else by now."""
+        mark = self._marks.pop(end, None)
+        if mark is not None and not mark.holds():
+            end.detach()
+        end.close()
 
     def _wake(self) -> None:
-        try:
-            self._waker.send(b"!")
-        except OSError:
-            pass
+        if not self.lost:
+            with suppress(OSError):
+                self._waker.send(b"!")
 
     def _serve(self, key: selectors.SelectorKey, events: int) -> None:
         if key.fileobj is self._listener:
@@ -127,6 +148,7 @@ class SocketLoop:
         if refusal:
             _say_and_close(connection, refusal)
             return
+        self._marks[connection] = Mark.of(connection.fileno())
         client = Client(connection, last_heard=monotonic())
         self._clients.append(client)
         self._selector.register(connection, selectors.EVENT_READ, client)
@@ -200,7 +222,7 @@ class SocketLoop:
         client.gone = True
         self._clients.remove(client)
         self._selector.unregister(client.connection)
-        client.connection.close()
+        self._let_go(client.connection)
 
 
 def _say_and_close(connection: socket.socket, line: bytes) -> None:

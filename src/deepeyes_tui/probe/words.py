@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.excerpts import BESIDE
+from deepeyes_tui.link.owned import OwnFile
 from deepeyes_tui.link.threads import HiddenThread, hide
 from deepeyes_tui.link.words import LABELS, WORDS, encode_words
 
@@ -118,17 +119,18 @@ class WordBook:
 
     def _serve(self) -> None:
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            file = OwnFile(self._path, fd)
             try:
-                self._work(fd)
+                self._work(file)
             finally:
-                os.close(fd)
+                file.close()
         except OSError as error:
             self._give_up(f"{self._path}: {error.strerror}")
         except Exception as error:  # the user's tokenizer may do anything, and the training must not hear of it
             self._give_up(f"{type(error).__name__}: {error}".partition("\n")[0][:120])
 
-    def _work(self, fd: int) -> None:
+    def _work(self, file: OwnFile) -> None:
         with self._asking():
             text, special = texts_of(self._tokenizer)
         while not self._closed.is_set():
@@ -136,14 +138,14 @@ class WordBook:
             self._wake.clear()
             if self._labels_are_tokens and not self._told:
                 self._told = True
-                os.write(fd, f'"{LABELS}"\n'.encode())
+                file.append(f'"{LABELS}"\n'.encode())
             new = self._new()
             for start in range(0, len(new), AT_ONCE):
                 with self._asking():
                     found = self._ask(text, new[start : start + AT_ONCE], special)
                 if self._closed.is_set():
                     return
-                os.write(fd, encode_words(found))
+                file.append(encode_words(found))
 
     def _new(self) -> list[int]:
         """Return the tokens met that are not known yet, the most frequent first."""

@@ -49,6 +49,11 @@ class SilentServer(ControlServer):
     def __init__(self) -> None:
         """Listen to nobody."""
 
+    @property
+    def notice(self) -> str:
+        """Nothing: there is no socket that could be lost."""
+        return ""
+
     def pending(self) -> list[Request]:
         """Return no command."""
         return []
