@@ -11,29 +11,31 @@ from torch import distributed, nn
 
 import deepeyes_tui as deepeyes
 
-from .training import batch, network, train_step, trainer
+from . import training
+from .training import batch, train_step, trainer
 
 TIMEOUT = timedelta(seconds=5)
 LONGEST = 300.0
 
 
 def state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return copies of all parameters, their momenta, and the learning rate."""
+    """Return copies of all parameters and buffers, the parameters' momenta, and the learning rate."""
     momenta = {}
     for name, one in model.named_parameters():
         momentum = optimizer.state[one].get("momentum_buffer")
         momenta[name] = None if momentum is None else momentum.clone()
     weights = {name: one.detach().clone() for name, one in model.named_parameters()}
-    return {"weights": weights, "momenta": momenta, "lr": optimizer.param_groups[0]["lr"]}
+    buffers = {name: one.clone() for name, one in model.named_buffers()}
+    return {"weights": weights, "buffers": buffers, "momenta": momenta, "lr": optimizer.param_groups[0]["lr"]}
 
 
-def main(path: str, wrapper: str = "") -> None:
-    """Write down, for each rank, the state after each step."""
+def main(path: str, wrapper: str = "", network: str = "network") -> None:
+    """Train a network of `training`; write down, for each rank, the state after each step."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", timeout=TIMEOUT)
     rank, size = distributed.get_rank(), distributed.get_world_size()
     options = {name: True for name in wrapper.split(",") if name}
-    model = nn.parallel.DistributedDataParallel(network(), **options)
+    model = nn.parallel.DistributedDataParallel(getattr(training, network)(), **options)
     optimizer = trainer(model)
     monitor = deepeyes.watch(model, optimizer=optimizer, name="ranks")
     states, step, began = {}, 0, time.monotonic()

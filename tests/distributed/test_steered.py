@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from deepeyes_tui.link.messages import Action
 
-from .launching import forked, names_of_runs, step_of
-from .training import batch, network, trainer
+from .launching import RANKS, forked, names_of_runs, step_of
+from .training import batch, network, normalised, trainer
 
 AS_ONE = 1e-5
 GONE = [1, 3]
@@ -39,6 +39,43 @@ def masked_training(before: dict[str, Any], step: int, steps: int) -> dict[str, 
     kept = mask.bool()
     left = dict(model.named_parameters())
     return {"0.weight": left["0.weight"][kept], "0.bias": left["0.bias"][kept], "2.weight": left["2.weight"][:, kept]}
+
+
+def masked_ranks(before: dict[str, Any], step: int, steps: int) -> tuple[dict[str, Tensor], list[float]]:
+    """As `masked_training`, of the network that normalises: in one process, which goes through the ranks' shares in
+    turn, and keeps the buffers of rank 0. Return all that is left, buffers and momenta among it, and the losses.
+    """
+    model = normalised()
+    model.load_state_dict({**before["weights"], **before["buffers"]})
+    optimizer, losses = trainer(model), []
+    for name, one in model.named_parameters():
+        optimizer.state[one]["momentum_buffer"] = before["momenta"][name].clone()
+    mask = torch.ones(12, dtype=torch.float64)
+    mask[GONE] = 0
+    for number in range(step + 1, step + 1 + steps):
+        optimizer.zero_grad()
+        shares = list(zip(*(one.chunk(RANKS) for one in batch(number)), strict=True))
+        for rank, (inputs, targets) in reversed(list(enumerate(shares))):
+            found = {name: one.clone() for name, one in model.named_buffers()}
+            loss = cross_entropy(model[3:](model[:3](inputs) * mask), targets)
+            (loss / RANKS).backward()
+            if rank:
+                model.load_state_dict(found, strict=False)
+        losses.append(loss.item())
+        optimizer.step()
+    return left(model, optimizer, mask.bool()), losses
+
+
+def left(model: torch.nn.Module, optimizer: torch.optim.Optimizer, kept: Tensor) -> dict[str, Tensor]:
+    """Return parameters, buffers and momenta without what belongs to filters of the first layer that are not kept."""
+    values = {name: one.detach() for name, one in model.state_dict().items()}
+    values |= {f"momentum {name}": optimizer.state[one]["momentum_buffer"] for name, one in model.named_parameters()}
+    for name, one in values.items():
+        if name.endswith("3.weight"):
+            values[name] = one[:, kept]
+        elif name.removeprefix("momentum ").startswith(("0.", "1.")) and one.dim():
+            values[name] = one[kept]
+    return values
 
 
 def assert_as_masked(states: States, step: int) -> None:
@@ -109,3 +146,23 @@ def test_wrappers_of_other_kinds_are_cut(tmp_path, options):
     one, other = (torch.load(tmp_path / str(rank)) for rank in range(2))
     assert_same_on_both(one, other)
     assert_as_masked(one, cut)
+
+
+def test_what_is_normalised_on_each_rank_is_cut_alike(tmp_path):
+    with forked("steered", tmp_path, "", "normalised") as training:
+        training.until(lambda snapshot: snapshot.status.step > 5 and snapshot.layer(0).has_run)
+        cut = step_of(training.done(Action.PRUNE, filters={"0": GONE}))
+        training.go_on()
+        training.done(Action.STOP)
+        training.wait()
+    one, other = (torch.load(tmp_path / str(rank)) for rank in range(2))
+    assert_same_on_both(one, other)
+    assert {len(after["buffers"]["1.running_var"]) for after in (one[cut + 1], other[cut + 1])} == {10}
+    expected, losses = masked_ranks(one[cut], cut, 6)
+    after = one[cut + 6]
+    found = {**after["weights"], **after["buffers"]}
+    found |= {f"momentum {name}": values for name, values in after["momenta"].items()}
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        torch.testing.assert_close(found[name], values, rtol=AS_ONE, atol=AS_ONE, msg=name)
+    assert [one[cut + number + 1]["loss"] for number in range(6)] == pytest.approx(losses, abs=AS_ONE)

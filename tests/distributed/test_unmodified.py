@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from deepeyes_tui.cli import main
 from deepeyes_tui.link.messages import Action
+from deepeyes_tui.link.snapshot import Snapshot
 
 from .launching import ROOT, forked, names_of_runs, step_of, torchrun
 from .unmodified import EPOCHS, STEPS
@@ -13,6 +16,13 @@ SCRIPT = ROOT / "tests" / "distributed" / "unmodified.py"
 
 def epochs(output: str) -> list[str]:
     return [line for line in output.splitlines() if line.startswith("epoch")]
+
+
+def means(snapshot: Snapshot) -> list[float]:
+    """Return the mean of the losses that were noted in each epoch."""
+    losses = snapshot.series["loss"]
+    assert losses.step.tolist() == list(range(1, EPOCHS * STEPS + 1))
+    return losses.value.reshape(EPOCHS, STEPS).mean(1).tolist()
 
 
 def test_a_script_in_two_ranks_is_one_run(capsys):
@@ -33,4 +43,6 @@ def test_a_script_in_two_ranks_is_one_run(capsys):
     assert 0 < same < EPOCHS
     assert epochs(said)[:same] == expected[:same]
     assert epochs(said)[-1] != expected[-1]
+    printed = [float(line.split()[-1]) for line in epochs(said)]
+    assert means(training.snapshot())[:-1] == pytest.approx(printed[:-1], abs=1e-5)  # at its end rank 0 is alone
     assert said.count("deepeyes: watches Sequential") == 1

@@ -19,6 +19,13 @@ def network() -> nn.Sequential:
     return nn.Sequential(*layers).double()
 
 
+def normalised() -> nn.Sequential:
+    """Return the same small network again and again, its batches normalised: each rank its own share."""
+    torch.manual_seed(0)
+    inner = nn.Linear(6, 12, bias=False), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 9, bias=False)
+    return nn.Sequential(*inner, nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 4)).double()
+
+
 def trainer(model: nn.Module) -> Optimizer:
     return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 

@@ -14,6 +14,9 @@ from .training import batch, network, train_step, trainer
 LONGEST = 300.0
 
 
+kept: list[torch.optim.Optimizer] = []
+
+
 def watched(case: str, rank: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> deepeyes.Monitor:
     """Return this rank's monitor: one that does nothing where the case says so."""
     if case == "other model" and rank:
@@ -21,7 +24,9 @@ def watched(case: str, rank: int, model: nn.Module, optimizer: torch.optim.Optim
     if case == "differs" and rank:
         with torch.no_grad():
             next(model.parameters()).add_(0.001)
-        return deepeyes.watch(model, optimizer=torch.optim.Adagrad(model.parameters()), name="ranks")
+        optimizer = torch.optim.Adagrad(model.parameters())
+        kept.append(optimizer)  # as nobody else does
+        return deepeyes.watch(model, optimizer=optimizer, name="ranks")
     return deepeyes.watch(model, optimizer=optimizer, name="ranks", budget=0.5, enabled=not (rank and case == "absent"))
 
 
