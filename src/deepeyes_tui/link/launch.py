@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from deepeyes_tui.link.draining import Reading, drained
 from deepeyes_tui.link.errors import LaunchError, RunError
+from deepeyes_tui.link.interpreter import python_options
 from deepeyes_tui.link.modules import module_exists
 from deepeyes_tui.link.processes import process_start_time
 from deepeyes_tui.link.runs import RUN_VARIABLE, Run, claim_run
@@ -77,13 +78,12 @@ def start_script(
     is `shown`, to our own, by way of a process that stays when we go.
     """
     _check(arguments[0], module)
-    command = _command(arguments, module, options)
-    run = claim_run(name, command=_command(arguments, module, None))
+    run = claim_run(name, command=[sys.executable, *_target(arguments, module)])
     surroundings = {**os.environ, **(environment or {}), RUN_VARIABLE: str(run.folder), "PYTHONUNBUFFERED": "1"}
     try:
         with drained(run.log, shown=shown) as drain:
             process = subprocess.Popen(
-                command,
+                _command(arguments, module, options),
                 stdin=None if keep_input else subprocess.DEVNULL,
                 stdout=drain.out,
                 stderr=drain.err,
@@ -117,12 +117,16 @@ def become_script(arguments: Sequence[str], *, module: bool, options: ScriptOpti
 
 def _command(arguments: Sequence[str], module: bool, options: ScriptOptions | None) -> list[str]:
     runner = [str(RUNNER), *options.to_arguments()] if options is not None else []
-    return [sys.executable, *runner, *(["-m"] if module else []), *arguments]
+    return [sys.executable, *python_options(), *runner, *_target(arguments, module)]
+
+
+def _target(arguments: Sequence[str], module: bool) -> list[str]:
+    return [*(["-m"] if module else []), *arguments]
 
 
 def run_unwatched(arguments: Sequence[str], *, module: bool = False) -> int:
     """Run a script as python would, in the foreground, and return its exit status, 128 + n for signal n."""
-    status = subprocess.run([sys.executable, *(["-m"] if module else []), *arguments], check=False).returncode
+    status = subprocess.run(_command(arguments, module, None), check=False).returncode
     return status if status >= 0 else 128 - status
 
 
