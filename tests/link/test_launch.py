@@ -173,6 +173,36 @@ def test_a_script_goes_on_where_its_output_has_no_room_and_no_reader(script, tmp
     assert run.log.stat().st_size == 100_000
 
 
+FILLS = """
+import contextlib, os, sys
+from pathlib import Path
+for n in range(3000):
+    print("x" * 999)
+with contextlib.suppress(OSError), Path(os.environ["DEEPEYES_HOME"], "ballast").open("wb", 0) as file:
+    while True:
+        file.write(bytes(4096))
+sys.exit(11)
+"""
+SMALL_DISK = """
+import shutil, sys
+from deepeyes_tui.link.launch import follow_headless, start_script
+launched = start_script(sys.argv[1:], name="x")
+print(follow_headless(launched), shutil.disk_usage(launched.run.folder).free)
+print(launched.run.record().exit_status, 1 << 20 < launched.run.log.stat().st_size < (2 << 20) * 15 / 16)
+"""
+
+
+def test_a_log_leaves_some_of_the_disk_and_a_full_one_has_room_to_say_how_it_ended(script, tmp_path):
+    mount = f'mount -t tmpfs -o size=2m none {tmp_path / "disk"} && exec {sys.executable} -c "$0" "$1"'
+    (tmp_path / "disk").mkdir()
+    environment = {**os.environ, "DEEPEYES_HOME": str(tmp_path / "disk")}
+    command = ["unshare", "-rm", "sh", "-c", mount, SMALL_DISK, script(FILLS)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    if "unshare" in ran.stderr or "mount" in ran.stderr:
+        pytest.skip("this machine lets nobody mount a small disk")
+    assert ran.stdout == "11 0\n11 True\n", ran.stderr
+
+
 def test_headless_outside_the_main_thread(script):
     launched = start_script([script("raise SystemExit(3)")], name="x")
     found = []

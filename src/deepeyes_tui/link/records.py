@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -14,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from deepeyes_tui.link.errors import RunError
+from deepeyes_tui.link.files import write_all
 from deepeyes_tui.link.processes import process_alive, process_start_time
 
 RECORD = "run.json"
 LOCK_TRIES, LOCK_PAUSE = 20, 0.01
 MAX_RECORD = 1 << 20
+BLOCK, SPARE = 4096, 256
+"""The file's size is a multiple of `BLOCK` bytes, of which `SPARE` at least are blank at first: there is always room
+to note how a run has ended.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +85,34 @@ def read_record(folder: Path) -> RunRecord:
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
-    """Write the record as a whole. Raises OSError."""
+    """Write the record as a whole, on a full disk in the place of the one that is there. Raises OSError."""
     path = folder / RECORD
     temporary = folder / f".{RECORD}.{os.getpid()}"
+    text = json.dumps(asdict(record), indent=1).encode()
     try:
-        temporary.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
+        temporary.write_bytes(_padded(text, -(-(len(text) + SPARE) // BLOCK) * BLOCK))
         temporary.chmod(0o600)
         temporary.replace(path)
-    except OSError:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _overwrite(path, text)
+
+
+def _overwrite(path: Path, text: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        size = os.fstat(fd).st_size
+        if len(text) >= size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write_all(fd, _padded(text, size), 0)
+    finally:
+        os.close(fd)
+
+
+def _padded(text: bytes, size: int) -> bytes:
+    return text.ljust(size - 1) + b"\n"
 
 
 @contextmanager

@@ -17,18 +17,37 @@ AT_ONCE = 1 << 16
 MISSING = b"\n[deepeyes: output is missing here, there was no room for it]\n"
 
 
+SPARED, SPARED_SHARE = 16 << 20, 1 / 16
+"""Bytes of a disk that a log leaves free, at most this share of it: for the record of the run, and its history."""
+BETWEEN_LOOKS = 1 << 20
+"""Bytes that are written until it is looked again how much is free."""
+
+
 class Log:
     """A file that takes what there is room for, and says where something is missing."""
 
     def __init__(self, path: str) -> None:
         self._missing = False
-        self._file = -1
+        self._file, self._allowed = -1, 0
         with contextlib.suppress(OSError):
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def write(self, data: bytes) -> None:
         """Write as much as fits."""
-        self._missing = not write_all(self._file, MISSING * self._missing + data)
+        data = MISSING * self._missing + data
+        if len(data) > self._allowed:
+            self._allowed = self._look()
+        self._missing = not write_all(self._file, data[: self._allowed]) or len(data) > self._allowed
+        self._allowed -= min(len(data), self._allowed)
+
+    def _look(self) -> int:
+        """Return how many bytes may be written until the next look."""
+        try:
+            disk = os.fstatvfs(self._file)
+        except OSError:
+            return 0
+        free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        return max(0, min(free - int(min(SPARED, SPARED_SHARE * size)), BETWEEN_LOOKS))
 
 
 def write_all(file: int, data: bytes) -> bool:
