@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,24 +12,25 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_flatten, tree_map_only
 
+from deepeyes_tui.probe.sharing import own_tensors, shared_with_copies
+
 SAMPLES = 2
 
 
 def cpu_copy(model: nn.Module) -> nn.Module:
-    """Copy a model to the CPU as float32, in evaluation mode, without its hooks and without room on its device."""
-    memo: dict[int, Any] = {}
+    """Copy a model to the CPU as float32, in evaluation mode, without its hooks and without room on its device.
+
+    What else hangs on it, such as data and whatever has its own ways of being copied, the copy shares.
+    """
+    memo: dict[int, Any] = {id(value): value for value in shared_with_copies(model)}
     for module in model.modules():
-        for owned in (vars(module), module._parameters, module._buffers):
-            for value in owned.values():
-                if isinstance(value, Tensor) and id(value) not in memo and not is_lazy(value):
-                    memo[id(value)] = _cpu_tensor(value)
-    duplicate = copy.deepcopy(model, memo)
-    for module in duplicate.modules():
-        if any(is_lazy(p) for p in module.parameters(recurse=False)):
-            continue  # its hooks are what makes its weights
-        for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks):
-            hooks.clear()
-    return duplicate.eval()
+        for value in own_tensors(module):
+            if id(value) not in memo and not is_lazy(value):
+                memo[id(value)] = _cpu_tensor(value)
+        if not any(is_lazy(p) for p in module.parameters(recurse=False)):  # their hooks are what makes their weights
+            for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks):
+                memo[id(hooks)] = OrderedDict()
+    return copy.deepcopy(model, memo).eval()
 
 
 def _cpu_tensor(value: Tensor) -> Tensor:

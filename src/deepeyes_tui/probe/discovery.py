@@ -28,6 +28,7 @@ from deepeyes_tui.probe.points import OutputPoint as OutputPoint
 from deepeyes_tui.probe.receptive_fields import TooSlowError
 from deepeyes_tui.probe.traced import Traced, distinct_points, placed, said_of, with_axes
 from deepeyes_tui.probe.tracing import trace
+from deepeyes_tui.surgery.running.hushed import no_global_hooks
 from deepeyes_tui.surgery.running.random_state import untouched
 
 LARGEST_COPY = 1 << 30
@@ -67,7 +68,7 @@ def discover(
     if size > LARGEST_COPY:
         return Discovery(plain, "receptive fields unknown: the model is too large to ask a copy of it", list(layers))
     try:
-        with untouched(), torch.no_grad(), torch.device("cpu"), torch.autocast("cpu", enabled=False):
+        with untouched(), no_global_hooks(), torch.no_grad(), torch.device("cpu"), torch.autocast("cpu", enabled=False):
             found = _ask(cpu_copy(model), layers, args, dict(kwargs), patterns)
             return replace(found, points={**plain, **found.points})
     except Exception as error:  # the user's model may refuse a copy, the CPU or other inputs in any way it likes

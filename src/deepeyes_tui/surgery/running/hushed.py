@@ -29,7 +29,7 @@ def hushed(model: nn.Module) -> Iterator[None]:
         stack.enter_context(_noted())
         for context in (_attributes, _buffers):
             stack.enter_context(context(model))
-        for restoring in (_no_global_hooks, untouched, _fastpath_off):
+        for restoring in (no_global_hooks, untouched, _fastpath_off):
             stack.enter_context(restoring())
         stack.enter_context(uncompiled())
         for module in model.modules():
@@ -79,7 +79,8 @@ def _makes_weights(hook: Any) -> bool:
 
 
 @contextmanager
-def _no_global_hooks() -> Iterator[None]:
+def no_global_hooks() -> Iterator[None]:
+    """Let hooks that the user has put on all modules not see ours."""
     names = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
     found = [getattr(torch_module, f"_global_{name}") for name in names]
     before = [(hooks, OrderedDict(hooks)) for hooks in found]
