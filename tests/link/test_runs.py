@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from deepeyes_tui.link.folders import live_root, runs_folder
 from deepeyes_tui.link.records import read_record, write_record
+from deepeyes_tui.link.removal import remove_run
 from deepeyes_tui.link.runs import (
     RUN_VARIABLE,
     RunError,
@@ -29,6 +30,7 @@ from deepeyes_tui.link.runs import (
     process_start_time,
     sweep,
 )
+from deepeyes_tui.link.watcher import Watcher
 from tests.link.boards import make_arrays, make_status, make_writer
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="gives folders away")
@@ -134,6 +136,23 @@ def test_a_damaged_record(content):
     assert list_runs() == []
     with pytest.raises(RunError, match="no runs yet"):
         find_run(None)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"name": ["demo"]}'])
+def test_a_run_that_is_over_outlives_its_record(content):
+    run = claim_run("demo")
+    run.remove_live()
+    (run.folder / "history.sqlite").write_bytes(b"x" * 5000)
+    run.record_path.unlink()
+    (run.folder.parent / "no run").mkdir()
+    if content is not None:
+        run.record_path.write_bytes(content)
+    found = find_run("demo")
+    assert [found] == list_runs()
+    assert (found.folder, found.record().lost, is_live(found)) == (run.folder, True, False)
+    assert Watcher(found).poll().sentence == "its record (run.json) cannot be read: nobody knows how it ended"
+    assert remove_run(found) >= 5000
+    assert list_runs() == []
 
 
 def test_fields_of_a_wrong_kind_are_left_out():

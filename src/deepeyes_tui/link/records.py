@@ -44,6 +44,11 @@ class RunRecord:
     folder: str = ""
 
     @property
+    def lost(self) -> bool:
+        """Whether this only stands for a record that cannot be read."""
+        return self.pid < 0
+
+    @property
     def here(self) -> bool:
         """Whether the run is of this machine, so that its process can be looked at."""
         return self.host in ("", socket.gethostname())
@@ -82,6 +87,11 @@ def read_record(folder: Path) -> RunRecord:
     if not isinstance(plain, dict):
         raise RunError(f"{path} is damaged")
     return _record(plain)
+
+
+def stand_in(folder: Path) -> RunRecord:
+    """Return what can be said of a run whose record cannot be read. Raises OSError."""
+    return RunRecord(name=folder.name, created=folder.stat().st_mtime, pid=-1, folder=str(folder))
 
 
 def write_record(folder: Path, record: RunRecord) -> None:

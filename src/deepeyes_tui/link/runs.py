@@ -16,7 +16,7 @@ from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.folders import check_own, is_own, live_root, live_roots, runs_folder
 from deepeyes_tui.link.keeping import INSTANCES, forget_instances, keep_instances
 from deepeyes_tui.link.processes import process_alive, process_start_time
-from deepeyes_tui.link.records import RECORD, RunRecord, locked, new_record, read_record, write_record
+from deepeyes_tui.link.records import RECORD, RunRecord, locked, new_record, read_record, stand_in, write_record
 
 __all__ = [
     "Run",
@@ -39,16 +39,19 @@ MAX_NAME = 48
 MAX_SAME_NAME = 10_000
 UNFINISHED_AGE = 60.0
 """Seconds after which a live folder without a record counts as left behind: making both takes milliseconds."""
+LEFT = (RECORD, "history.sqlite", "output.log", "board")
+"""Files of which each tells that a folder is that of a run."""
 _ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: `folder` stays, `live` is there while its process is."""
+    """One run: `folder` stays, `live` is there while its process is. Of one that is `damaged` the record is lost."""
 
     name: str
     folder: Path
     live: Path
+    damaged: bool = False
 
     @property
     def board(self) -> Path:
@@ -77,7 +80,10 @@ class Run:
 
     def record(self) -> RunRecord:
         """Return what is known of the process. Raises RunError."""
-        return read_record(self.folder)
+        try:
+            return stand_in(self.folder) if self.damaged else read_record(self.folder)
+        except OSError as error:
+            raise RunError(f"{self.folder} is no run: {error.strerror}") from error
 
     def update(self, **changes: Any) -> RunRecord:
         """Change fields of the record, and return it. Raises RunError."""
@@ -178,9 +184,21 @@ def list_runs() -> list[Run]:
     with suppress(OSError):
         for folder in runs_folder().iterdir():
             with suppress(RunError):
-                run = open_run(folder)
+                run = _run_in(folder)
                 found.append((run.record().created, run))
     return [run for _, run in sorted(found, key=lambda entry: entry[0], reverse=True)]
+
+
+def _run_in(folder: Path) -> Run:
+    """Return the run of a folder, though its record may be lost. Raises RunError for one that holds none."""
+    try:
+        return open_run(folder)
+    except RunError:
+        check_own(folder)
+        under_way = any(is_own(root / folder.name) for root in live_roots())
+        if under_way or not any((folder / name).is_file() for name in LEFT):
+            raise
+        return Run(folder.name, folder, folder / "live", damaged=True)
 
 
 def find_run(name: str | None) -> Run:

@@ -160,6 +160,8 @@ class Watcher:
     def _judge_end(self) -> tuple[Condition, str]:
         record, state = self._record, self._snapshot.status.state if self._snapshot is not None else None
         step = self._snapshot.status.step if self._snapshot is not None else 0
+        if record.lost:
+            return Condition.GONE, "its record (run.json) cannot be read: nobody knows how it ended"
         if record.exit_status:
             return _ended_badly(record, state, step)
         if state in {RunState.FINISHED, RunState.STOPPED, RunState.FAILED}:
