@@ -53,6 +53,8 @@ def _new_main() -> ModuleType:
         __doc__=None, __package__=None, __loader__=None, __spec__=None, __annotations__={}, __builtins__=builtins
     )
     sys.modules["__main__"] = main
+    if "__mp_main__" in sys.modules:  # where multiprocessing looks up what children send back
+        sys.modules["__mp_main__"] = main
     return main
 
 
