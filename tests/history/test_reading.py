@@ -167,6 +167,21 @@ def test_one_damaged_state_gives_the_one_before(path):
         assert history.at(160).status.step == 160
 
 
+@pytest.mark.parametrize("statement", ["DROP TABLE state", "UPDATE payload SET data = x'00'", "DROP TABLE payload"])
+def test_a_history_without_a_state_that_can_be_read_is_damaged_not_empty(path, statement):
+    change(path, statement)
+    with History(path) as history, pytest.raises(HistoryError, match="damaged: no state of it can be read"):
+        history.at(150)
+
+
+def test_a_history_without_a_state_is_no_damaged_one(tmp_path):
+    writer = HistoryWriter(tmp_path / "new", Limits(), shared_log=True)
+    writer.write(Batch(values=[("loss", 1, 2.0)]))
+    writer.close()
+    with History(tmp_path / "new") as history, pytest.raises(HistoryError, match="holds no state yet"):
+        history.at(0)
+
+
 def read_all(history):
     """Read everything; whatever fails says so in one sentence. Returns how many states were there."""
     found = 0

@@ -36,6 +36,8 @@ def _of_record(run: Run, options: ViewOptions) -> ReplayFeed:
     try:
         with History(path) as history:
             empty, last = not len(history.steps), history.last
+            if empty and history.damage:
+                history.at(0)  # which raises, and says why
     except HistoryError as error:
         raise RunError(f"{run.name} cannot be replayed: {error}") from None
     if empty:

@@ -28,6 +28,7 @@ from deepeyes_tui.link.snapshot import Flag, Float, Int, LayerInfo, Series, Snap
 from deepeyes_tui.link.status import decode_status
 
 DAMAGED = "the history is damaged: what could be read of it is shown"
+UNREADABLE = "the history is damaged: no state of it can be read"
 JOURNAL_DAMAGED = "the journal beside the history is damaged: acts are not shown"
 
 MOST_PIECES = 4096
@@ -126,7 +127,8 @@ class History:
                 return self._state(number, row)
             except (HistoryError, sqlite3.DatabaseError, ValueError, TypeError):
                 self._damage = DAMAGED
-        raise HistoryError(DAMAGED if self._states else f"{self.path} holds no state yet")
+        lost = self._states or self._damage == DAMAGED
+        raise HistoryError(UNREADABLE if lost else f"{self.path} holds no state yet")
 
     def series(self, name: str, first: int | None = None, last: int | None = None) -> Series:
         """Return a curve from step `first` to step `last`. Raises KeyError for a name that is not known."""
