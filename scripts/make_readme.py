@@ -25,7 +25,7 @@ def filled(text: str, name: str, content: str) -> str:
 
 
 def keys() -> str:
-    command = [sys.executable, "-m", "deepeyes_tui.app.bindings"]
+    command = [sys.executable, "-m", "deepeyes_tui.app.key_table"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

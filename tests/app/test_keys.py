@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from deepeyes_tui.app import bindings
-from deepeyes_tui.app.bindings import BINDINGS, PANES, Context, Group, PaneName, applicable, find, markdown
+from deepeyes_tui.app.bindings import BINDINGS, PANES, Context, Group, PaneName, applicable, find
+from deepeyes_tui.app.key_table import markdown
 from deepeyes_tui.app.moves import MOVES, Room
 from deepeyes_tui.app.panes.help import help_text
 from deepeyes_tui.app.picture import as_text

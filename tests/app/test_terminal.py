@@ -163,6 +163,6 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "numba
 
 @pytest.mark.process
 def test_the_table_of_keys_is_printed_without_textual():
-    script = "import sys, deepeyes_tui.app.bindings as b; b.markdown(); print('textual' in sys.modules)"
+    script = "import sys, deepeyes_tui.app.key_table as t; t.markdown(); print('textual' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -363,13 +363,3 @@ def find(key: str, character: str | None, context: Context) -> Binding | None:
     """Return the binding of a key press that applies, if any."""
     names = {key, character} if character and character.isprintable() and character != " " else {key}
     return next((binding for binding in applicable(context) if names.intersection(binding.keys)), None)
-
-
-def markdown() -> str:
-    """Return the README's table of keys."""
-    rows = [f"| {' '.join(f'`{key}`' for key in b.shown.split())} | {b.does} |" for b in BINDINGS]
-    return "\n".join(["| key | does |", "| --- | --- |", *rows])
-
-
-if __name__ == "__main__":
-    print(markdown())
