@@ -32,6 +32,9 @@ def test_the_training_goes_on_with_what_rank_0_sees(case, notice):
         assert "the training runs in 2 processes" in refused.message
         training.done(Action.STOP)
         assert training.wait().count("ended") == 2
+    ended = training.snapshot()
+    assert notice in ended.status.notices
+    assert ended.series["loss"].step.tolist() == list(range(1, ended.status.step + 1))
 
 
 def test_sharded_models_are_watched_and_not_cut():

@@ -26,7 +26,7 @@ def means(snapshot: Snapshot) -> list[float]:
 
 
 def test_a_script_in_two_ranks_is_one_run(capsys):
-    with forked("unmodified") as training:
+    with forked("unmodified", 0) as training:
         expected = epochs(training.wait())
     assert len(expected) == EPOCHS
     with torchrun(["-m", "deepeyes_tui", "run", SCRIPT], name="unmodified") as training:

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 EPOCHS, STEPS, SHARE = 6, 40, 16
 
 
-def main() -> None:
-    """Print the mean loss of each epoch over both ranks."""
+def main(evaluates: str = "2.5") -> None:
+    """Print the mean loss of each epoch over both ranks; in the end rank 0 is busy for some seconds by itself."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     distributed.init_process_group("gloo")
@@ -37,6 +37,8 @@ def main() -> None:
         distributed.all_reduce(total)
         if distributed.get_rank() == 0:
             print(f"epoch {epoch}: loss {total.item() / (2 * STEPS)!r}", flush=True)
+    if distributed.get_rank() == 0:
+        time.sleep(float(evaluates))
     distributed.destroy_process_group()
 
 

@@ -126,10 +126,13 @@ class Merging:
         return done
 
     def rest(self) -> list[Value]:
-        """Return this rank's values behind the last observed step, at the end of a run: nobody merges them any more."""
-        values, self.values = self.values, RankValues()
-        values.send()
-        return values.all()
+        """Return this rank's values that were not merged, where nobody merges them any more."""
+        unmerged = [one.values for one in self._way]
+        self._way.clear()
+        self.values.send()
+        unmerged.append(self.values)
+        self.values = RankValues()
+        return [value for values in unmerged for value in values.all()]
 
     @property
     def idle(self) -> bool:

@@ -57,7 +57,7 @@ class RankProbe(Probe):
         self._place = place
         self._team: Team | None = None
         self._early: deque[tuple[str, int, Any]] = deque(maxlen=MOST_STEPS * len(CURVES))
-        self._own, self._told_accuracy = Scalars(), False
+        self._own, self._told_accuracy, self._looked_alone = Scalars(), False, False
         self._step_seconds = self._merge_seconds = self._way_seconds = 0.0
         super().__init__(model, optimizer, run, border, settings)
         self._team = team = Team(place, next(_sessions), _digest(self._root), self._wanted_every)
@@ -157,9 +157,18 @@ class RankProbe(Probe):
     def _put_rest(self) -> None:
         """Let curves end where the training does, with what this rank alone knows of the last steps."""
         self._take_in(wait=True)
-        if (merging := self._merging) is not None:
-            for value in merging.rest():
-                self._scalars.put(value.curve, value.step, value.value)
+        if self._team is not None and self._team.merging is not None:
+            self._put_unmerged(self._team.merging)
+
+    def _put_earlier(self) -> None:
+        """Let what was meant for all ranks come before what this one puts in alone."""
+        self._put_early()
+        if self._team is not None and self._team.merging is not None:
+            self._put_unmerged(self._team.merging)
+
+    def _put_unmerged(self, merging: Merging) -> None:
+        for value in merging.rest():
+            self._scalars.put(value.curve, value.step, value.value)
 
     def _note_layers(self, *args: Any) -> None:
         super()._note_layers(*args)
@@ -215,11 +224,13 @@ class RankProbe(Probe):
         if (merging := self._merging) is not None:
             merging.put_value(curve, self.step_number, value)
         elif not together:
+            self._put_earlier()
             super()._put(curve, value)
         else:
             self._early.append((curve, self.step_number, value))
 
     def _send_observation(self, targets: Any) -> None:
+        self._looked_alone = self._merging is None
         if (merging := self._merging) is None:
             super()._send_observation(targets)
             return
@@ -257,7 +268,8 @@ class RankProbe(Probe):
     def _status(self) -> Status:
         """As `Probe._status`; loss and accuracy are those of rank 0's last batch: means over ranks come later."""
         self._notices.pop("ranks", None)
-        if self._team is not None and self._team.notice:
+        ended_together = self.state in (RunState.FINISHED, RunState.STOPPED) and not self._looked_alone
+        if self._team is not None and self._team.notice and not ended_together:
             self._notices["ranks"] = self._team.notice
         status, newest = super()._status(), self._own.last
         loss, accuracy = newest.get("loss", status.loss), newest.get("accuracy", status.accuracy)
