@@ -68,7 +68,7 @@ EXPECTED = [
     Expected("actor_critic", "actor", 24, NETWORK, labels=False, roots=2),
     Expected("held_loss", "model", 3, ("fc",)),
     Expected("main_classes", "net", 3, ("fc",), labels=False),
-    Expected("two_in_turn", "Linear", 15, ("Linear",), roots=2),
+    Expected("two_in_turn", "Linear", 20, ("Linear",)),
     Expected("compiled", "run", 4, COMPILED, arguments=("module",), epoch=1),
     *(
         Expected("compiled", "model", 4, COMPILED, arguments=(how,), epoch=1)
@@ -138,3 +138,14 @@ def test_a_script_that_calls_watch_knows_better(nurseries, tmp_path):
     assert (watched.status, watched.out) == (0, plain.out)
     snapshot = seen()
     assert (snapshot.labels, snapshot.status.step, snapshot.status.roots) == (("no", "yes"), 5, ())
+
+
+def test_losses_of_trainings_in_two_threads_are_not_mixed_up(nurseries, tmp_path):
+    plain, watched = run_both(nurseries, tmp_path, "two_threads")
+    assert (watched.status, watched.out) == (0, plain.out)
+    snapshot = seen()
+    root, other = ("small", "large") if snapshot.status.root == "small" else ("large", "small")
+    for name, curve in ((root, "loss"), (other, f"loss_{other}")):
+        losses = snapshot.series[curve].value
+        assert len(losses) > 20
+        assert ((losses > 1e5) == (name == "large")).all()

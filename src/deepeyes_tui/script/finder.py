@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from time import perf_counter
@@ -59,6 +60,7 @@ class Finder:
         self._optimizers = self._steps = self._others_steps = 0
         self._chosen_by_hand = self._calls_hidden = False
         self._began = perf_counter()
+        self._one_at_a_time = threading.RLock()  # models may be trained in threads of their own
 
     def install(self) -> None:
         """Begin to look on."""
@@ -151,6 +153,10 @@ class Finder:
             self._border.call(self._stepped, optimizer)
 
     def _stepped(self, optimizer: Optimizer) -> None:
+        with self._one_at_a_time:
+            self._take_step(optimizer)
+
+    def _take_step(self, optimizer: Optimizer) -> None:
         self._steps += 1
         root, losses = self._roots.stepped(optimizer), self._losses.take()
         chosen = self._roots.chosen
@@ -199,6 +205,10 @@ class Finder:
 
     def _watch(self, root: Root) -> None:
         """Watch this one; where models come and go so fast that looking at each were dear, later."""
+        with self._one_at_a_time:
+            self._turn_to(root)
+
+    def _turn_to(self, root: Root) -> None:
         module = root.module
         if module is None or not self._affords_turning():
             return

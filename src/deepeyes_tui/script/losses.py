@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -48,6 +49,27 @@ class StepLosses:
     source: str = ""
 
 
+class Heard(threading.local):
+    """What was heard of the step under way, in each thread of its own: trainings may run side by side."""
+
+    def __init__(self) -> None:
+        self.judged: dict[int, Judgement] = {}
+        self.scaled: dict[int, Tensor] = {}
+        self.sum: Tensor | None = None
+        self.count = 0
+        self.sources: list[str] = []
+        self.latest: Judgement | None = None
+        self.stepping = False
+        self.accurate_at = 0.0
+
+    def begin(self) -> None:
+        """Forget it, for the next step."""
+        self.judged.clear()
+        self.scaled.clear()
+        self.sources.clear()
+        self.sum, self.count, self.latest, self.stepping = None, 0, None, False
+
+
 class Losses:
     """Listens to the loss functions, but not while we ask a network ourselves. `evaluated` gets the judgements that
     nothing is learned from: those without a gradient, and all while `learning` says that the model is not in training
@@ -62,14 +84,7 @@ class Losses:
         evaluated: Callable[[Judgement], None],
     ) -> None:
         self._border, self._learning, self._tells, self._evaluated = border, learning, tells, evaluated
-        self._judged: dict[int, Judgement] = {}
-        self._scaled: dict[int, Tensor] = {}
-        self._sum: Tensor | None = None
-        self._count = 0
-        self._sources: list[str] = []
-        self._latest: Judgement | None = None
-        self._stepping = self._closed = False
-        self._accurate_at = 0.0
+        self._heard, self._closed = Heard(), False
 
     def install(self, patches: Patches) -> None:
         """Put ourselves around the loss functions, for good, since models that hold one are pickled by its name, and
@@ -86,23 +101,20 @@ class Losses:
 
     def begin_step(self) -> None:
         """An optimizer begins: what it evaluates itself, again and again, is its own affair after the first time."""
-        self._stepping = True
+        self._heard.stepping = True
 
     def take(self) -> StepLosses:
-        """Return what was learned from since the last step, and begin anew. Several passes are averaged."""
-        found = StepLosses()
-        latest = self._latest
-        if self._sum is not None:
-            found.loss = self._sum / self._count if self._count > 1 else self._sum
-            found.source = " and ".join(dict.fromkeys(self._sources))
+        """Return what this thread has learned from since its last step, and begin anew. Several passes are averaged."""
+        found, heard = StepLosses(), self._heard
+        latest = heard.latest
+        if heard.sum is not None:
+            found.loss = heard.sum / heard.count if heard.count > 1 else heard.sum
+            found.source = " and ".join(dict.fromkeys(heard.sources))
         elif latest is not None:
             found.loss, found.source = latest.loss, latest.kind
         if latest is not None:
             found.targets, found.accuracy = latest.targets, latest.accuracy
-        self._judged.clear()
-        self._scaled.clear()
-        self._sources.clear()
-        self._sum, self._count, self._latest, self._stepping = None, 0, None, False
+        heard.begin()
         return found
 
     def _around_criterion(self, name: str, criterion: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -129,7 +141,7 @@ class Losses:
         @functools.wraps(scale)
         def noticed(scaler: Any, outputs: Any) -> Any:
             if isinstance(outputs, Tensor) and _is_plain(outputs) and outputs.grad_fn is not None:
-                self._scaled[_number(outputs.grad_fn)] = outputs.detach()
+                self._heard.scaled[_number(outputs.grad_fn)] = outputs.detach()
             return scale(scaler, outputs)
 
         return noticed
@@ -147,32 +159,33 @@ class Losses:
         if loss.grad_fn is None or not self._learning():
             self._evaluated(Judgement(kind, value, targets, right()))
             return
-        judgement = Judgement(kind, value, targets, self._accuracy_if_due(right))
-        if len(self._judged) < MOST_KEPT:
-            self._judged[_number(loss.grad_fn)] = judgement
-        if not self._stepping or self._latest is None:
-            before = self._latest
+        judgement, heard = Judgement(kind, value, targets, self._accuracy_if_due(right)), self._heard
+        if len(heard.judged) < MOST_KEPT:
+            heard.judged[_number(loss.grad_fn)] = judgement
+        if not heard.stepping or heard.latest is None:
+            before = heard.latest
             if before is None or judgement.targets is not None or before.targets is None:
-                self._latest = judgement
+                heard.latest = judgement
 
     def _learn(self, tensor: Tensor) -> None:
         """Take the value that is learned from, before factors that serve accumulation and scaling alone."""
-        if tensor.numel() != 1 or tensor.grad_fn is None or not _is_plain(tensor) or (self._stepping and self._count):
+        heard = self._heard
+        if tensor.numel() != 1 or tensor.grad_fn is None or not _is_plain(tensor) or (heard.stepping and heard.count):
             return
         value, source = self._unscaled(tensor)
         with torch.no_grad():
-            self._sum = value if self._sum is None else self._sum + value
-        self._count += 1
-        self._sources.append(source)
+            heard.sum = value if heard.sum is None else heard.sum + value
+        heard.count += 1
+        heard.sources.append(source)
 
     def _unscaled(self, tensor: Tensor) -> tuple[Tensor, str]:
         node: Any = tensor.grad_fn
         scaled: Tensor | None = None
         for _ in range(MOST_HOPS):
-            judgement = self._judged.get(_number(node))
+            judgement = self._heard.judged.get(_number(node))
             if judgement is not None:
                 return judgement.loss, judgement.kind
-            scaled = self._scaled.get(_number(node), scaled)
+            scaled = self._heard.scaled.get(_number(node), scaled)
             following = [after for after, _ in node.next_functions if after is not None]
             if node.name() not in SCALED_BY or len(following) != 1:
                 break
@@ -180,11 +193,11 @@ class Losses:
         return (scaled if scaled is not None else tensor.detach()), "backward"
 
     def _accuracy_if_due(self, right: Callable[[], Tensor | None]) -> Tensor | None:
-        now = perf_counter()
-        first_within_step = self._stepping and self._latest is None  # the model's own latest output is another
-        if now - self._accurate_at < ACCURACY_EVERY and not first_within_step:
+        now, heard = perf_counter(), self._heard
+        first_within_step = heard.stepping and heard.latest is None  # the model's own latest output is another
+        if now - heard.accurate_at < ACCURACY_EVERY and not first_within_step:
             return None
-        self._accurate_at = now
+        heard.accurate_at = now
         return right()
 
 
