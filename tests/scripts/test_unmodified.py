@@ -68,6 +68,7 @@ EXPECTED = [
     Expected("actor_critic", "actor", 24, NETWORK, labels=False, roots=2),
     Expected("held_loss", "model", 3, ("fc",)),
     Expected("main_classes", "net", 3, ("fc",), labels=False),
+    Expected("deep", "model", 3, ("layer",)),
     Expected("two_in_turn", "Linear", 20, ("Linear",)),
     Expected("compiled", "run", 4, COMPILED, arguments=("module",), epoch=1),
     *(

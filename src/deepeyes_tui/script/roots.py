@@ -237,21 +237,30 @@ class RootFinder:
             self._looking.replace(nn.Module, "__call__", self._watched_call)
 
     def _watched_call(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Look on at the outermost calls alone: within one the original is back, so that models can nest as deeply."""
         depth = self._depth
 
         @functools.wraps(call)
         def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
-            if torch.compiler.is_compiling() or not self._active:
+            if torch.compiler.is_compiling() or not self._active or getattr(depth, "inside", False):
                 return call(module, *args, **kwargs)
-            if getattr(depth, "now", 0) == 0:
-                self._border.call(self.entered, module)
-            depth.now = getattr(depth, "now", 0) + 1
+            self._border.call(self.entered, module)
+            depth.inside = True
+            _exchange(__call__, call)
             try:
                 return call(module, *args, **kwargs)
             finally:
-                depth.now -= 1
+                depth.inside = False
+                if self._active:
+                    _exchange(call, __call__)
 
         return __call__
+
+
+def _exchange(there: Callable[..., Any], other: Callable[..., Any]) -> None:
+    """Have modules called by another function, unless somebody else has put theirs there."""
+    if nn.Module.__call__ is there:
+        nn.Module.__call__ = other  # type: ignore[method-assign]
 
 
 def nearest_parameter(output: torch.Tensor, known: Container[int]) -> int | None:
