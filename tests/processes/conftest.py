@@ -57,8 +57,9 @@ def endless():
     yield start
     for launcher in started:
         launcher.kill()
-        launcher.communicate()
     end_all_runs()
+    for launcher in started:
+        launcher.communicate()
 
 
 def end_all_runs():
