@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.errors import BoardError
-from deepeyes_tui.link.files import make_file
+from deepeyes_tui.link.files import make_file, write_all
 from deepeyes_tui.link.layout import (
     CHECKED_FROM,
     LATEST_AT,
@@ -102,10 +102,11 @@ class BoardWriter:
         checksum = zlib.crc32(buffer[CHECKED_FROM:used], sequence & 0xFFFFFFFF)
         SLOT.pack_into(buffer, 0, sequence, checksum, status_length, used)
         at = self._slots_at + sequence // 2 % SLOTS * self._slot_bytes
-        self._file.write(WORD.pack(sequence - 1), at)
-        self._file.write(buffer[WORD.size : used], at + WORD.size)
-        self._file.write(buffer[: WORD.size], at)
-        self._file.write(WORD.pack(sequence), LATEST_AT)
+        fd = self._file.fileno()
+        write_all(fd, WORD.pack(sequence - 1), at)
+        write_all(fd, buffer[WORD.size : used], at + WORD.size)
+        write_all(fd, buffer[: WORD.size], at)
+        write_all(fd, WORD.pack(sequence), LATEST_AT)
         self._sequence = sequence
 
     def supersede(self) -> None:

@@ -27,9 +27,10 @@ class Mark:
     def holds(self) -> bool:
         """Return whether the descriptor is still open, and of the same file or socket."""
         try:
-            return Mark.of(self.number) == self
+            facts = os.fstat(self.number)
         except OSError:
             return False
+        return facts.st_ino == self.inode and facts.st_dev == self.device
 
 
 class OwnFile:

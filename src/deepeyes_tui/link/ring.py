@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepeyes_tui.link.errors import RingError
 from deepeyes_tui.link.excerpts import NOTHING
-from deepeyes_tui.link.files import make_file
+from deepeyes_tui.link.files import make_file, write_all
 from deepeyes_tui.link.instances import Instances
 from deepeyes_tui.link.owned import OwnFile
 from deepeyes_tui.link.ring_layout import (
@@ -106,17 +106,18 @@ class RingWriter:
     def _put(self, rows: NDArray[Any]) -> None:
         first, end = self.written, self.written + len(rows)
         rows["number"] = np.arange(first + 1, end + 1)
-        self._file.write(WORD.pack(end), BEGUN_AT)
+        fd = self._file.fileno()
+        write_all(fd, WORD.pack(end), BEGUN_AT)
         place = first % self.capacity
         split = min(len(rows), self.capacity - place)
-        self._write(rows[:split], place)
-        self._write(rows[split:], 0)
-        self._file.write(WORD.pack(end), DONE_AT)
+        self._write(fd, rows[:split], place)
+        self._write(fd, rows[split:], 0)
+        write_all(fd, WORD.pack(end), DONE_AT)
         self.written = end
 
-    def _write(self, rows: NDArray[Any], place: int) -> None:
+    def _write(self, fd: int, rows: NDArray[Any], place: int) -> None:
         if len(rows):
-            self._file.write(rows.view(np.uint8).data, self._rows_at + place * self._row.itemsize)
+            write_all(fd, rows.view(np.uint8).data, self._rows_at + place * self._row.itemsize)
 
     def focus(self, focused: bool) -> None:
         """Say whether the layer is in focus."""
