@@ -340,8 +340,9 @@ class Turned(nn.Module):
 
 
 def test_pictures_with_channels_last_are_not_mistaken():
-    with deepeyes.watch(Turned(), name="test") as monitor:
-        train(monitor._probe._root, monitor, batches(2, shape=(16, 16, 3)))
+    model = Turned()
+    with deepeyes.watch(model, name="test") as monitor:
+        train(model, monitor, batches(2, shape=(16, 16, 3)))
         assert "(batch, height, width, channels)" in "".join(monitor._probe._notices.values())
     seen = ring("test")
     assert seen.input_size == (16, 16)

@@ -113,8 +113,8 @@ class Halves(nn.Module):
 
 
 def test_frozen_and_silent_layers_are_marked():
-    with deepeyes.watch(Halves(), name="halves") as monitor:
-        model = monitor._probe._root
+    model = Halves()
+    with deepeyes.watch(model, name="halves") as monitor:
         for _ in range(3):
             model(torch.rand(4, 5, 8)).sum().backward()
             monitor.step(0.0)
