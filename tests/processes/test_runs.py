@@ -39,7 +39,7 @@ def test_demo_runs_headless_and_leaves_its_last_picture():
 def test_a_script_that_raises_shows_its_traceback_and_passes_its_status_on():
     done = deepeyes("run", "--headless", SCRIPTS / "raises.py")
     assert done.returncode == 1
-    assert "ValueError: the data is odd" in done.stdout
+    assert "ValueError: the data is odd" in done.stderr
     assert "deepeyes_tui/cli.py" not in done.stdout + done.stderr
     view = view_of("raises")
     assert view.condition == Condition.FAILED
