@@ -36,6 +36,8 @@ class Budget:
         self._made = 0
         self._since_observation = float("inf")
         self._spent = self._elapsed = self._step = 0.0
+        self.expected = 0.0
+        """What an observation will take."""
 
     def elapse(self, seconds: float) -> None:
         """Let `seconds` of training pass."""
@@ -79,11 +81,7 @@ class Budget:
             self.portion = 1.0
         scaled = [cost * self.portion / before for cost in self._observations]
         self._observations = deque(scaled, maxlen=self._observations.maxlen)
-
-    @property
-    def expected(self) -> float:
-        """What an observation will take."""
-        return median(self._observations) if self._observations else 0.0
+        self.expected = median(scaled) if scaled else 0.0
 
     def affords_observation(self) -> bool:
         """Return whether the next step may be observed."""
