@@ -244,7 +244,7 @@ def test_a_layer_that_never_runs_has_no_ring():
     model = nn.ModuleDict({"used": nn.Linear(4, 3), "idle": nn.Linear(4, 3)})
     model.forward = lambda x: model["used"](x)
     name = stream(model, batches(3, shape=(4,), classes=3), "idle")
-    assert ring(name, 0).written == 8
+    assert ring(name, 0).written == 3 * 8
     with pytest.raises(RingError, match="no instances of this layer yet"):
         ring(name, 1)
 
