@@ -1,12 +1,15 @@
-"""Every test has run folders of its own."""
+"""Every test has run folders of its own. One thread a process: tests run side by side, and some fork."""
+
+import os
 
 import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)
 def own_run_folders(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("DEEPEYES_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.setenv("DEEPEYES_LIVE", str(tmp_path_factory.mktemp("live")))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for name in ("DEEPEYES_RUN", "COLUMNS", "LINES"):  # a worker of pytest says its own size to its children
         monkeypatch.delenv(name, raising=False)
