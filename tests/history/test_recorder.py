@@ -92,7 +92,7 @@ def test_a_state_is_wanted_at_times_and_when_the_training_is_in_another_state(pa
 def test_a_history_is_read_while_it_is_written(path):
     recorder = Recorder(path)
     recorder.offer(make_state(1))
-    wait_for(lambda: path.exists() and path.stat().st_size > 0)
+    wait_for(lambda: recorder.take_seconds() > 0)
     wait_for(lambda: reads(path))
     with History(path) as history:
         for step in (2, 3):

@@ -137,7 +137,7 @@ def test_where_there_is_nothing_to_see_it_says_why(nurseries, tmp_path, script, 
 def test_a_script_that_calls_watch_knows_better(nurseries, tmp_path):
     plain, watched = run_both(nurseries, tmp_path, "calls_watch")
     assert (watched.status, watched.out) == (0, plain.out)
-    snapshot = seen()
+    snapshot = seen("calls_watch")  # that is what it makes without us
     assert (snapshot.labels, snapshot.status.step, snapshot.status.roots) == (("no", "yes"), 5, ())
 
 
