@@ -16,7 +16,7 @@ from deepeyes_tui.probe.statistics.table import StatisticsTable
 
 EVERY = 0.25
 """Seconds between two publications: what a viewer draws at most."""
-SHARE_OF_BUDGET = 0.15
+SHARE_OF_BUDGET = 0.1
 RATE_OVER = 5.0
 """Seconds over which steps per second are counted."""
 

@@ -11,7 +11,7 @@ from deepeyes_tui.link.snapshot import Snapshot, Status
 from deepeyes_tui.probe.publishing import Publisher
 from deepeyes_tui.probe.statistics.table import StatisticsTable
 
-SHARE_OF_BUDGET = 0.25
+SHARE_OF_BUDGET = 0.15
 """What the writing thread may spend on states."""
 
 
