@@ -11,7 +11,7 @@ demo: $(READY)  ## train LeNet on real digits and watch it
 	@$(BIN)/deepeyes demo
 
 test: $(READY)  ## set up and pass all tests
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: check-style test  ## the whole loop: style, types, contracts, tests
 

@@ -5,6 +5,12 @@ import os
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"
+SLOW = ("distributed", "processes", "scripts", "history", "integrations", "findings")
+"""Folders whose tests wait for processes: they begin first, so that none is left over at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.parent.name not in SLOW)
 
 
 @pytest.fixture(autouse=True)
