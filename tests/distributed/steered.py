@@ -49,4 +49,3 @@ def main(path: str, wrapper: str = "", network: str = "network") -> None:
     torch.save(states, f"{path}/{rank}")
     print(f"rank {rank} ended at step {step}")
     monitor.close()
-    distributed.destroy_process_group()

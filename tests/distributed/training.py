@@ -65,4 +65,3 @@ def main(path: str) -> None:
         distributed.all_reduce(fewest.fill_(len(observed)), distributed.ReduceOp.MIN)
     torch.save((step, observed, model.module.state_dict()), f"{path}/{rank}")
     monitor.close()
-    distributed.destroy_process_group()

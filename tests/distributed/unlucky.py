@@ -55,4 +55,3 @@ def main(case: str) -> None:
             distributed.all_reduce(stop, distributed.ReduceOp.MAX)
             time.sleep(0.01)
     print(f"rank {rank} ended")
-    distributed.destroy_process_group()
