@@ -95,11 +95,11 @@ async def test_numbers_tab_and_full_screen():
         assert app.scene.desk == replace(app.scene.desk, focus=PaneName.LOG, full=True)
 
 
-async def test_resized_two_hundred_times():
+async def test_resized_a_hundred_times():
     app = viewer()
     async with app.run_test(size=(80, 24)) as pilot:
-        for i in range(200):
-            await pilot.resize_terminal(18 + (i * 37) % 200, 5 + (i * 13) % 60)
+        for i in range(100):
+            await pilot.resize_terminal(18 + (i * 74) % 200, 5 + (i * 26) % 60)
         await pilot.resize_terminal(120, 40)
         await pilot.pause()
         assert [len(row) for row in rows(app)] == [120] * 40

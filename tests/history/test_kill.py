@@ -12,7 +12,7 @@ import pytest
 
 from deepeyes_tui.history import History
 
-KILLS, AT_ONCE = 40, 5
+KILLS, AT_ONCE = 20, 5
 LOST_AT_MOST = 1.5
 """Seconds: one between two states, and what a busy machine adds."""
 
