@@ -15,6 +15,7 @@ import time
 from collections import Counter, defaultdict
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from planting import FAULTS, Planted, batches, digits, plant, responses
@@ -130,8 +131,9 @@ def findings_of(made: Planted, seed: int):
 
     x, y, _, _ = digits()
     made.model.train()
-    Budget.affords_observation = lambda _: True
-    with deepeyes.watch(made.model, labels=list("0123456789"), name=f"n{seed}", budget=1.0, control="off") as monitor:
+    always = patch.object(Budget, "affords_observation", lambda _: True)
+    options = {"labels": list("0123456789"), "name": f"n{seed}", "budget": 1.0, "control": "off"}
+    with always, deepeyes.watch(made.model, **options) as monitor:
         name = monitor.name
         with torch.no_grad():
             for chosen in batches(seed + 1, WATCHED):
