@@ -52,6 +52,7 @@ def retire(handles: Iterable[Handle], *, traced: bool) -> None:
 def attach(module: nn.Module, hook: Callable[..., None], *, before: bool = False) -> Handle:
     """Put a hook on a module, called with `(module, args, kwargs, output)`, or without the output `before` a pass.
 
+    Where another thread has just taken it off, torch may call it once more, and then without `kwargs`.
     It stands under a number that is the same on every module: the compiler guards on the numbers of hooks, and torch's
     own are never twice the same, so that blocks that share their code could not share a graph.
     """
@@ -60,7 +61,7 @@ def attach(module: nn.Module, hook: Callable[..., None], *, before: bool = False
     slot = FIRST_SLOT
     while slot in hooks:
         slot -= 1
-    hooks[slot], with_kwargs[slot] = hook, True
+    with_kwargs[slot], hooks[slot] = True, hook
     return Handle(hooks, with_kwargs, slot)
 
 
@@ -86,10 +87,10 @@ class Tap(Silent):
         self._receive = receive
 
     @not_captured
-    def __call__(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        """Pass the output on, unless it is being traced by the compiler."""
+    def __call__(self, module: nn.Module, args: Any, *rest: Any) -> None:
+        """Pass the output on, the last of all, unless it is being traced by the compiler."""
         if not torch.compiler.is_compiling():
-            self._receive(self._index, output)
+            self._receive(self._index, rest[-1])
 
 
 class InputTap(Silent):
@@ -102,10 +103,11 @@ class InputTap(Silent):
         self._receive = receive
 
     @not_captured
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], *rest: Any) -> None:
         """Pass the argument on, unless it is being traced by the compiler."""
         if not torch.compiler.is_compiling():
-            self._receive(self._index, args[0] if args else next(iter(kwargs.values()), None))
+            named = rest[0].values() if len(rest) > 1 else ()
+            self._receive(self._index, args[0] if args else next(iter(named), None))
 
 
 class EntryTap(Silent):
@@ -117,10 +119,10 @@ class EntryTap(Silent):
         self._receive = receive
 
     @not_captured
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
         """Pass the arguments on, unless the pass is being traced by the compiler."""
         if not torch.compiler.is_compiling():
-            self._receive(args, kwargs)
+            self._receive(args, kwargs or {})
 
 
 def is_ordinary_forward() -> bool:

@@ -72,3 +72,18 @@ def test_looking_at_a_model_leaves_what_it_counts_as_it_is(holder):
     assert found.points["fc"].grid == ()
     assert (holder.passes, holder.counter["passes"].item(), calls) == ([], 0, [])
     assert holder.chance.random() == np.random.default_rng(0).random()
+
+
+def test_hooks_that_are_being_taken_off_in_another_thread_may_be_called_without_keywords():
+    from deepeyes_tui.probe.compiled.graph_taps import GraphEntry, GraphExit, GraphTap
+    from deepeyes_tui.probe.taps import EntryTap, InputTap, Tap
+
+    seen, module, output = [], torch.nn.Linear(2, 2), torch.zeros(3, 2)
+    keep = lambda *values: seen.append(values)  # noqa: E731
+    for hook in (Tap(1, keep), InputTap(2, keep), GraphTap(0), GraphExit(0)):
+        hook(module, (output,), output)
+    for hook in (EntryTap(keep), GraphEntry(0)):
+        hook(module, (output,))
+    assert [values[0] for values in seen[:2]] == [1, 2]
+    assert all(values[1] is output for values in seen[:2])
+    assert seen[2] == ((output,), {})

@@ -30,7 +30,7 @@ class GraphTap(Silent):
         self._token = token
 
     @not_captured
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any = None) -> None:
         """Put the operator into the graph that is being traced."""
         if torch.compiler.is_compiling() and isinstance(output, Tensor) and in_graph():
             first = args[0] if args else next(iter(kwargs.values()), None)
@@ -47,7 +47,7 @@ class GraphExit(Silent):
         self._token = token
 
     @not_captured
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any = None) -> None:
         """Put the operator into the graph that is being traced."""
         if torch.compiler.is_compiling() and isinstance(output, Tensor) and output.dim() == 2 and in_graph():
             torch.ops.deepeyes_tui.passed(output.detach(), None, self._token)
@@ -62,11 +62,11 @@ class GraphEntry(Silent):
         self._token = token
 
     @not_captured
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
         """Put the operator into the graph that is being traced."""
         if not (torch.compiler.is_compiling() and in_graph()):
             return
-        named = [("", value) for value in args] + list(kwargs.items())
+        named = [("", value) for value in args] + list((kwargs or {}).items())
         values = [value.detach() for _, value in named if isinstance(value, Tensor)]
         names = [name for name, value in named if isinstance(value, Tensor)]
         if len(values) < len([value for _, value in named if value is not None]):
