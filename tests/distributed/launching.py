@@ -27,7 +27,7 @@ from deepeyes_tui.link.snapshot import Snapshot
 ROOT = Path(__file__).parents[2]
 RANKS = 2
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS))
-PATIENCE = 120.0
+PATIENCE = 90.0
 """Seconds, of a machine that does much else, for what takes less than one."""
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["torch._dynamo", "torch.distributed.fsdp", "deepeyes_tui.probe.ranks.probe"])

@@ -19,7 +19,8 @@ from .launching import PATIENCE, forked
     [
         ("absent", "rank 1 does not watch (call watch on every rank): statistics of rank 0 alone"),
         ("other model", "rank 1 watches another model: statistics of rank 0 alone"),
-        ("ends early", "another rank has ended: statistics of rank 0 alone"),
+        ("ends at 5", "another rank has ended: statistics of rank 0 alone"),
+        ("ends at 40", "another rank has ended: statistics of rank 0 alone"),
     ],
 )
 def test_the_training_goes_on_with_what_rank_0_sees(case, notice):

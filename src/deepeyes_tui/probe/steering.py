@@ -69,10 +69,13 @@ class Steering:
 
     def _drain(self, step: int) -> None:
         for request in self.server.pending():
-            if request.command.action == Action.STOP:
-                self._stop(request, step)
-            else:
-                self.server.answer(request, self._outcome(request.command, step))
+            self._take(request, step)
+
+    def _take(self, request: Request, step: int) -> None:
+        if request.command.action == Action.STOP:
+            self._stop(request, step)
+        else:
+            self.server.answer(request, self._outcome(request.command, step))
 
     def _outcome(self, command: Command, step: int) -> Outcome:
         answer = self.border.call(self._carry_out, command, step)

@@ -18,6 +18,9 @@ BEATS_EVERY, LOST_AFTER = 1.0, 60.0
 HELD_UP_AFTER = 3.0
 """Seconds without a beat of its own that tell a rank that it was held up itself: it cannot say who else was there."""
 PROMISED_WITHIN = 5.0
+SAYS_SO_WITHIN = 5.0
+"""Seconds from the failure of a merge for which a rank that has ended may yet say so."""
+ENDED, LOST_TOUCH = "another rank has ended", "the ranks have lost touch"
 START, EVERY, MEET, APART = "start", "every", "meet", "apart"
 """Kinds of calls: merge from now on, observing every so many steps; observe so often; meet; all go on alone."""
 
@@ -58,6 +61,10 @@ class Herald:
             self.apart, self.together = reason, False
             self.book.forget_all()
 
+    def lose_touch(self, how: str) -> None:
+        """Go on alone, as something between the ranks has failed."""
+        self.part(f"{LOST_TOUCH} ({how})")
+
     def close(self, timeout: float = 1.0) -> None:
         """Tell the others that this rank has ended, and stop."""
         self._closing = True
@@ -73,14 +80,32 @@ class Herald:
                 self._wake.clear()
             self._leave()
         except Exception as error:  # the store is gone, and with it who kept it
-            self.part(f"the ranks have lost touch ({(str(error).splitlines() or [''])[0][:120]})")
+            self.lose_touch((str(error).splitlines() or [""])[0][:120])
 
     def _leave(self) -> None:
-        if self.wire is None:
+        if (wire := self.wire) is None:
             return
         if self.place.leads and self.apart:
-            self.wire.post("call", [self._number + 1, APART, 0])
-        self.wire.add("left", 1)
+            wire.post("call", [self._number + 1, APART, 0])
+            self._doubt(wire)
+        if self._closing:
+            wire.add("ended", 1)
+        wire.add("left", 1)
+
+    def _doubt(self, wire: Wire) -> None:
+        """Wait for a rank that has ended to say so: that may be why touch was lost."""
+        until = monotonic() + SAYS_SO_WITHIN
+        while self.apart.startswith(LOST_TOUCH) and not self._closing and monotonic() < until:
+            self._find_who_left(wire)
+            self._wake.clear()
+            self._wake.wait(LOOKS_EVERY)
+
+    def _find_who_left(self, wire: Wire) -> None:
+        if wire.add("ended", 0):
+            self.part(ENDED)
+            self.apart = ENDED
+        elif wire.add("left", 0):
+            self.part("another rank goes on alone")
 
     def _look(self) -> None:
         if self.wire is None:
@@ -161,8 +186,8 @@ class Herald:
             return
         if self.book.missed:
             self.part("rank 0 no longer answers")
-        if self.place.leads and wire.add("left", 0):
-            self.part("another rank has ended")
+        if self.place.leads:
+            self._find_who_left(wire)
         for rank in range(self.place.size) if self.place.leads else (0,):
             self._hear(rank, wire.add(f"beat/{rank}", 0), now)
 

@@ -10,7 +10,7 @@ from deepeyes_tui.probe.ranks.consent import LeaderConsent, as_plain, first_refu
 from deepeyes_tui.probe.ranks.inverses import inverse
 from deepeyes_tui.probe.ranks.link import Link
 from deepeyes_tui.probe.ranks.meeting import Meeting
-from deepeyes_tui.probe.steering import LISTEN_EVERY, Answer, Steering
+from deepeyes_tui.probe.steering import Answer, Steering
 from deepeyes_tui.surgery.guard import ranks_together
 
 AT_ONCE = WATCHING | {Action.PLAN}
@@ -62,23 +62,7 @@ class LeaderSteering(Steering):
         kept, self._kept = self._kept, []
         for request in kept:
             self._take(request, step)
-        self._drain(step)
-        if not self.waiting:
-            return
-        while self.waiting:
-            self.server.wait(min(LISTEN_EVERY, self.held or LISTEN_EVERY))
-            self._drain(step)
-        self.changed()
-
-    def _drain(self, step: int) -> None:
-        for request in self.server.pending():
-            self._take(request, step)
-
-    def _take(self, request: Request, step: int) -> None:
-        if request.command.action == Action.STOP:
-            self._stop(request, step)
-        else:
-            self.server.answer(request, self._outcome(request.command, step))
+        super(LeaderSteering, self).act(step)
 
     def _refuse(self, why: str, step: int) -> None:
         kept, self._kept = self._kept, []

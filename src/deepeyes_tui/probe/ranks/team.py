@@ -44,7 +44,7 @@ class Team:
     def apart(self) -> str:
         """Why the ranks are no longer together, or never were; empty where they are, or may be yet."""
         if self._merger is not None and self._merger.broken:
-            self._herald.part(f"the ranks have lost touch ({self._merger.broken})")
+            self._herald.lose_touch(self._merger.broken)
         return self._herald.apart
 
     @property
