@@ -15,7 +15,8 @@ from deepeyes_tui.app.feed import Feed, News, open_feed, shown
 from deepeyes_tui.app.keeping import view_text
 from deepeyes_tui.app.panes.training import PANE, draw_training, training_text
 from deepeyes_tui.app.picture import Painter, as_text
-from deepeyes_tui.app.plots.curves import Curve, draw_curves
+from deepeyes_tui.app.plots.curve_points import Curve
+from deepeyes_tui.app.plots.curves import draw_curves
 from deepeyes_tui.app.plots.flags import APART, Flag, placed
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.inks import Ink, Look

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from deepeyes_tui.app.plots.curves import Curve, draw_curves, robust_bounds
+from deepeyes_tui.app.plots.curve_axes import robust_bounds
+from deepeyes_tui.app.plots.curve_points import Curve
+from deepeyes_tui.app.plots.curves import draw_curves
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.inks import Ink
 

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepeyes_tui.app.plots.curves import Curve, draw_curves
+from deepeyes_tui.app.plots.curve_points import Curve
+from deepeyes_tui.app.plots.curves import draw_curves
 from deepeyes_tui.app.plots.glyphs import Glyphs
 from deepeyes_tui.app.plots.heatmap import draw_heatmap, draw_legend, layout_heatmap
 from deepeyes_tui.app.plots.histogram import draw_changes, draw_histogram

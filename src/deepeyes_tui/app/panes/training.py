@@ -13,10 +13,12 @@ from deepeyes_tui.app.panes.newest import second_of
 from deepeyes_tui.app.panes.timeline import timeline_text
 from deepeyes_tui.app.panes.two_runs import HEADS, ROWS, SIGN, VALIDATION_SIGN, compared, draw_two_runs, number_cells
 from deepeyes_tui.app.plots.canvas import Canvas
-from deepeyes_tui.app.plots.curves import Curve, draw_curves, x_axis_end
+from deepeyes_tui.app.plots.curve_points import Curve
+from deepeyes_tui.app.plots.curves import draw_curves
 from deepeyes_tui.app.plots.flags import Flag
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
+from deepeyes_tui.app.plots.ticks import x_axis_end
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.snapshot import Series
 
