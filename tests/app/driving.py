@@ -7,8 +7,9 @@ from pathlib import Path
 
 from deepeyes_tui.app.feed import Feed, News
 from deepeyes_tui.app.plots.palette import Theme
+from deepeyes_tui.app.setting import Setting
 from deepeyes_tui.app.terminal import Terminal
-from deepeyes_tui.app.viewer import Setting, Viewer
+from deepeyes_tui.app.viewer import Viewer
 from deepeyes_tui.link.watcher import Condition, RunView
 from tests.app.synthetic import LOG, snapshot
 

@@ -37,7 +37,8 @@ def view(run: Run, *, options: ViewOptions, launched: Launched | None = None, re
 
     feed = feed_of(run, options, terminal.rate, launched, recorded=recorded).start()
     from deepeyes_tui.app.plots.palette import Theme
-    from deepeyes_tui.app.viewer import Setting, Viewer
+    from deepeyes_tui.app.setting import Setting
+    from deepeyes_tui.app.viewer import Viewer
 
     setting = Setting(
         run=run.name,
