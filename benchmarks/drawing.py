@@ -8,7 +8,8 @@ from time import perf_counter
 import numpy as np
 
 from deepeyes_tui.app.plots.canvas import Canvas
-from deepeyes_tui.app.plots.curves import Curve, draw_curves
+from deepeyes_tui.app.plots.curve_points import Curve
+from deepeyes_tui.app.plots.curves import draw_curves
 from deepeyes_tui.app.plots.heatmap import draw_heatmap, layout_heatmap
 from deepeyes_tui.app.plots.histogram import draw_changes, draw_histogram
 from deepeyes_tui.app.plots.inks import Ink

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepeyes_tui.probe.border import ERRORS_TOLERATED, Border
-from deepeyes_tui.probe.budget import ADVANCE, HEADROOM, LEAST_PORTION, Budget
+from deepeyes_tui.probe.budget import ADVANCE, EAGER_FOR, HEADROOM, LEAST_PORTION, Budget
 from deepeyes_tui.probe.curves import ThinnedCurve
 from deepeyes_tui.probe.scalars import MOST_CURVES, Scalars, batch_accuracy, curve_name
 
@@ -37,7 +37,8 @@ def test_cost_stays_within_the_budget(step, observing):
     budget = Budget(0.02)
     share, observed = simulate(budget, step=step, observing=observing, idle=2e-6)
     once = (ADVANCE + 3 * observing) / (4000 * step)
-    assert share <= 0.02 * HEADROOM + once + 2e-6 / step
+    eager = 0.02 * (1 - HEADROOM) * min(1, EAGER_FOR / (4000 * step))
+    assert share <= 0.02 * HEADROOM + eager + once + 2e-6 / step
     assert observed[0] == 0
     gaps = np.diff(observed[len(observed) // 2 :])
     assert len(gaps) == 0 or gaps.max() <= 2 * gaps.min() + 1
@@ -46,6 +47,13 @@ def test_cost_stays_within_the_budget(step, observing):
 def test_cheap_observations_are_not_made_more_often_than_anyone_looks():
     _, observed = simulate(Budget(0.5), step=0.001, observing=1e-6, steps=2000)
     assert 15 <= len(observed) <= 25
+
+
+def test_a_training_is_looked_at_most_often_when_it_begins():
+    _, observed = simulate(Budget(0.02), step=0.02, observing=0.01, steps=30_000)
+    minute = round(EAGER_FOR / 0.02)
+    first, last = (sum(start <= number < start + minute for number in observed) for start in (0, 30_000 - minute))
+    assert 1.25 * last < first < 2 * last
 
 
 def test_a_pause_saves_up_for_no_burst():

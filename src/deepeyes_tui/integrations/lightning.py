@@ -9,7 +9,7 @@ from torch import Tensor
 from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.monitor import Monitor, watch
-from deepeyes_tui.probe.probe import Found
+from deepeyes_tui.probe.settings import Found
 from deepeyes_tui.script.loaders import labels_in
 from deepeyes_tui.script.roots import Root, RootFinder
 

@@ -8,6 +8,8 @@ from statistics import median
 
 HEADROOM = 0.6
 """Of the budget; the rest covers what cannot be timed from inside: evicted caches, page faults, a reader's load."""
+EAGER_FOR = 60.0
+"""Seconds of training over which looks come more often: the whole budget is spent at first, `HEADROOM` by and by."""
 MOST_OBSERVATIONS_PER_SECOND = 10.0
 ADVANCE = 0.05
 """Seconds in the purse at the start: short runs are to be seen too."""
@@ -35,14 +37,16 @@ class Budget:
         self._observations: deque[float] = deque(maxlen=5)
         self._made = 0
         self._since_observation = float("inf")
-        self._spent = self._elapsed = self._step = 0.0
+        self._spent = self._elapsed = self._step = self._trained = 0.0
         self.expected = 0.0
         """What an observation will take."""
 
     def elapse(self, seconds: float) -> None:
         """Let `seconds` of training pass."""
         most = max(self._purse, BURST * self.expected)
-        self._purse += HEADROOM * self.share * seconds
+        self._trained += seconds
+        eagerness = math.exp(-self._trained / EAGER_FOR)
+        self._purse += (HEADROOM + (1 - HEADROOM) * eagerness) * self.share * seconds
         if self._observations:
             self._purse = min(self._purse, most)
         self._since_observation += seconds

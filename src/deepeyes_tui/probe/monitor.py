@@ -23,8 +23,9 @@ from deepeyes_tui.probe.border import Border
 from deepeyes_tui.probe.compiled.frames import outside_graphs
 from deepeyes_tui.probe.holding import lightly
 from deepeyes_tui.probe.inputs import reading_of
-from deepeyes_tui.probe.probe import Found, Probe, ProbeSettings
+from deepeyes_tui.probe.probe import Probe
 from deepeyes_tui.probe.ranks.place import find_place
+from deepeyes_tui.probe.settings import Found, ProbeSettings
 from deepeyes_tui.probe.taps import Silent
 
 _adopted: set[str] = set()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.runs import Run
@@ -25,16 +23,18 @@ from deepeyes_tui.probe.discovery import OutputPoint, discover
 from deepeyes_tui.probe.gathering import Gatherer
 from deepeyes_tui.probe.gpu import GpuUse, GpuWatch
 from deepeyes_tui.probe.holding import DROPPED, ModelReference, lightly, still
-from deepeyes_tui.probe.inputs import Reading
 from deepeyes_tui.probe.instances import Sampler
 from deepeyes_tui.probe.layers import find_layers, unwrap
+from deepeyes_tui.probe.notices import Notices
 from deepeyes_tui.probe.observer import Observer, PendingObservation
 from deepeyes_tui.probe.outlets import Outlets, open_outlets
 from deepeyes_tui.probe.publishing import StepRate, describe
 from deepeyes_tui.probe.renumbering import Renumbering, origins
+from deepeyes_tui.probe.requests import Requests
 from deepeyes_tui.probe.retuning import Retuner
 from deepeyes_tui.probe.scalars import Scalars, batch_accuracy, curve_name
 from deepeyes_tui.probe.scripting import step_aside_for_scripting
+from deepeyes_tui.probe.settings import Found, ProbeSettings
 from deepeyes_tui.probe.statistics.table import StatisticsTable
 from deepeyes_tui.probe.steering import OFF, Answer, Handler, Steering
 from deepeyes_tui.probe.surgeon import Surgeon
@@ -48,33 +48,9 @@ ACCURACY_EVERY = 0.1
 UNSEEN = (
     "no layer has run in a training pass; what was compiled and ran before it was watched needs torch._dynamo.reset()"
 )
+HELD = "waits while a viewer looks at a preview; resume goes on at once"
 UNSEEN_AFTER = 20
 """Steps after which it is said that no layer has run."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeSettings:
-    """How to watch. `budget` is a share of the training's time, `every` the least number of steps between two looks."""
-
-    labels: tuple[str, ...] = ()
-    layers: tuple[str, ...] | None = None
-    budget: float = 0.02
-    every: int = 1
-    seed: int = 0
-    control: bool = True
-    loader: weakref.ref[DataLoader[Any]] | None = None
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    reading: Reading = field(default_factory=Reading)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a script was found to train: names of its models, the one that is watched, and a sentence on it."""
-
-    roots: tuple[str, ...] = ()
-    root: str = ""
-    summary: str = ""
 
 
 class Probe:
@@ -96,7 +72,7 @@ class Probe:
         self._rings.ask(settings.reading.tokenizer)
         self._budget, self._scalars, self._rate = Budget(settings.budget), self._new_scalars(), StepRate()
         self._pending: deque[PendingObservation] = deque()
-        self._notices: dict[str, str] = {}
+        self._notices = Notices()
         self._epoch = float("nan")
         self._observed_steps = self._looked_at = 0
         self.turning_seconds = 0.0
@@ -189,7 +165,7 @@ class Probe:
         self.step_number += 1
         self.state = RunState.TRAINING
         if self._model() is None:
-            self._notices["dropped"] = f"{DROPPED}: what is shown is the last that was seen of it"
+            self._notices.show("dropped", f"{DROPPED}: what is shown is the last that was seen of it")
         if epoch is not None:
             self._epoch = float(epoch)
         self._keep_scalars(loss, targets, accuracy, scalars)
@@ -258,7 +234,7 @@ class Probe:
 
     def notice(self, name: str, sentence: str) -> None:
         """Show a sentence; one of the same name is replaced."""
-        self._notices[name] = sentence
+        self._notices.show(name, sentence)
 
     def give_up(self) -> None:
         """Listen no longer, once the monitor is off: nobody waits for answers that do not come."""
@@ -273,16 +249,11 @@ class Probe:
         return None if layer is None else names.index(layer)
 
     def _handlers(self) -> dict[str, Handler]:
-        own: dict[str, Handler] = {
-            Action.RESET: self._carry_out_reset,
-            Action.FOCUS: self._carry_out_focus,
-            Action.ROOT: self._carry_out_root,
-        }
         retuning = self._retuner.handlers()
         freezing: dict[str, Handler] = {
             one: self._then_described(retuning[one]) for one in (Action.FREEZE, Action.UNFREEZE)
         }
-        return {**own, **self._surgeon.handlers(), **retuning, **freezing}
+        return {**Requests(self).handlers(), **self._surgeon.handlers(), **retuning, **freezing}
 
     def _then_described(self, act: Handler) -> Handler:
         """Let readers see which layers are trained no more."""
@@ -297,24 +268,6 @@ class Probe:
 
     def _generation(self) -> int:
         return self._publisher.generation
-
-    def _carry_out_reset(self, command: Command, step: int) -> Answer:
-        layer = _layer_of(command)
-        self.reset_maximum(layer)
-        return Answer(f"maximum of {layer or 'every layer'} reset")
-
-    def _carry_out_focus(self, command: Command, step: int) -> Answer:
-        layer = _layer_of(command)
-        self.focus(layer)
-        return Answer("no layer is in focus" if layer is None else f"{layer} is in focus")
-
-    def _carry_out_root(self, command: Command, step: int) -> Answer:
-        name = command.arguments.get("root")
-        if name not in self.found.roots:
-            there = ", ".join(self.found.roots) or "only the one that it watches"
-            raise ValueError(f"the script trains no model {name!r}; there is {there}")
-        self.choose_root(str(name))
-        return Answer(f"{name} is watched")
 
     def _keep_sample(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Keep a batch of the first pass that has one: surgery asks the model with it."""
@@ -354,9 +307,7 @@ class Probe:
             found = discover(self._root, self._layers, args, kwargs, self._settings.layers)
         self._layers = found.layers
         self._points = {layer.name: found.points[layer.name] for layer in self._layers}
-        self._notices.pop("discovery", None)
-        if found.notice:
-            self._notices["discovery"] = found.notice
+        self._notices.show("discovery", found.notice)
 
     def _tap(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         points = [self._points[layer.name] for layer in self._layers]
@@ -442,30 +393,9 @@ class Probe:
         self._budget.spend(self._recording.take_seconds())
 
     def _status(self) -> Status:
+        self._note()
         gpu = self._gpu.latest if self._gpu is not None else GpuUse()
         last = self._scalars.last
-        if self._border.errors:
-            self._notices["errors"] = f"the monitor had {self._border.errors} errors: {self._border.last_error}"
-        if self._scalars.refused:
-            self._notices["curves"] = "not shown, too many curves: " + ", ".join(sorted(self._scalars.refused)[:5])
-        self._notices.pop("held", None)
-        if self.steering.held and not self.steering.paused:
-            self._notices["held"] = "waits while a viewer looks at a preview; resume goes on at once"
-        for number, sentence in enumerate(self._graphs.notices):
-            self._notices[f"graphs {number}"] = sentence
-        if self._rings.notice:
-            self._notices["instances"] = self._rings.notice
-        if self._rings.words_notice:
-            self._notices["words"] = self._rings.words_notice
-        self._notices.pop("history", None)
-        if self._recording.notice:
-            self._notices["history"] = self._recording.notice
-        if self._server.notice:
-            self._notices["control"] = self._server.notice
-        if self._layers and self.step_number >= UNSEEN_AFTER and not self._table.anything_seen:
-            self._notices["unseen"] = UNSEEN
-        else:
-            self._notices.pop("unseen", None)
         nan = float("nan")
         return Status(
             state=self.state,
@@ -484,16 +414,30 @@ class Probe:
             gpu_memory_total=gpu.memory_total,
             published_at=time.time(),
             started_at=self._started_at,
-            notices=tuple(self._notices.values()),
+            notices=self._notices.sentences,
             roots=self.found.roots,
             root=self.found.root,
             summary=self.found.summary,
         )
 
+    def _note(self) -> None:
+        """Say what is odd by now."""
+        notices, errors, refused = self._notices, self._border.errors, sorted(self._scalars.refused)
+        notices.show("errors", f"the monitor had {errors} errors: {self._border.last_error}" if errors else "")
+        notices.show("curves", f"not shown, too many curves: {', '.join(refused[:5])}" if refused else "")
+        notices.show("held", HELD if self.steering.held and not self.steering.paused else "")
+        notices.show_all("graphs", self._graphs.notices)
+        notices.show("instances", self._rings.notice)
+        notices.show("words", self._rings.words_notice)
+        notices.show("history", self._recording.notice)
+        notices.show("control", self._server.notice)
+        unseen = self._layers and self.step_number >= UNSEEN_AFTER and not self._table.anything_seen
+        notices.show("unseen", UNSEEN if unseen else "")
+
     def _note_layers(self) -> None:
-        if not self._layers:
-            which = f" matching {', '.join(self._settings.layers)}" if self._settings.layers else ""
-            self._notices["layers"] = f"the model has no layer to watch{which}: only curves are shown"
+        which = f" matching {', '.join(self._settings.layers)}" if self._settings.layers else ""
+        none = f"the model has no layer to watch{which}: only curves are shown"
+        self._notices.show("layers", "" if self._layers else none)
 
 
 def _no_choice(name: str) -> None:
@@ -503,10 +447,3 @@ def _no_choice(name: str) -> None:
 def _is_empty(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Return whether a pass is no more than a try: over a batch of nothing."""
     return any(isinstance(value, torch.Tensor) and value.numel() == 0 for value in (*args, *kwargs.values()))
-
-
-def _layer_of(command: Command) -> str | None:
-    layer = command.arguments.get("layer")
-    if layer is not None and not isinstance(layer, str):
-        raise ValueError(f"{command.action} takes the name of a layer")
-    return layer

@@ -22,9 +22,9 @@ from deepeyes_tui.link.snapshot import RunState
 from deepeyes_tui.probe.border import Border, say
 from deepeyes_tui.probe.holding import lightly
 from deepeyes_tui.probe.monitor import Monitor, guess_until_told, watch_found
-from deepeyes_tui.probe.probe import Found, ProbeSettings
 from deepeyes_tui.probe.ranks.place import find_place
 from deepeyes_tui.probe.scalars import of_another
+from deepeyes_tui.probe.settings import Found, ProbeSettings
 from deepeyes_tui.script.evaluation import Evaluation
 from deepeyes_tui.script.loaders import Loaders
 from deepeyes_tui.script.losses import Judgement, Losses, StepLosses

@@ -20,7 +20,7 @@ from deepeyes_tui.probe.budget import HEADROOM, MOST_OBSERVATIONS_PER_SECOND
 from deepeyes_tui.probe.gathering import Gatherer
 from deepeyes_tui.probe.instances import Sampler
 from deepeyes_tui.probe.outlets import Outlets
-from deepeyes_tui.probe.probe import Probe, ProbeSettings
+from deepeyes_tui.probe.probe import Probe
 from deepeyes_tui.probe.ranks.followers import SilentGatherer, silent_outlets
 from deepeyes_tui.probe.ranks.following import FollowerSteering
 from deepeyes_tui.probe.ranks.herald import MEET, START
@@ -32,9 +32,14 @@ from deepeyes_tui.probe.ranks.observer import RankObserver
 from deepeyes_tui.probe.ranks.place import Place
 from deepeyes_tui.probe.ranks.team import Team
 from deepeyes_tui.probe.scalars import Scalars
+from deepeyes_tui.probe.settings import ProbeSettings
 from deepeyes_tui.probe.steering import Steering
 
 SHARDED = ("FullyShardedDataParallel", "FSDPModule")
+SHARDED_NOTICE = (
+    "the model is sharded: what passes through its layers is watched; its tensors are split over processes, and "
+    "surgery is refused"
+)
 FRESH = 0.1
 """Weight of the newest step in the mean time of one."""
 _sessions = count()
@@ -173,10 +178,7 @@ class RankProbe(Probe):
     def _note_layers(self, *args: Any) -> None:
         super()._note_layers(*args)
         if any(kind.__name__ in SHARDED for one in self._root.modules() for kind in type(one).__mro__):
-            self._notices["sharded"] = (
-                "the model is sharded: what passes through its layers is watched; its tensors are split over "
-                "processes, and surgery is refused"
-            )
+            self._notices.show("sharded", SHARDED_NOTICE)
 
     def _start_anew(self) -> None:
         self._take_in(wait=True)
@@ -267,10 +269,8 @@ class RankProbe(Probe):
 
     def _status(self) -> Status:
         """As `Probe._status`; loss and accuracy are those of rank 0's last batch: means over ranks come later."""
-        self._notices.pop("ranks", None)
         ended_together = self.state in (RunState.FINISHED, RunState.STOPPED) and not self._looked_alone
-        if self._team is not None and self._team.notice and not ended_together:
-            self._notices["ranks"] = self._team.notice
+        self._notices.show("ranks", self._team.notice if self._team is not None and not ended_together else "")
         status, newest = super()._status(), self._own.last
         loss, accuracy = newest.get("loss", status.loss), newest.get("accuracy", status.accuracy)
         return replace(status, ranks=self._place.size, loss=loss, accuracy=accuracy)

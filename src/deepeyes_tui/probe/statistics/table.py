@@ -34,9 +34,11 @@ class StatisticsTable:
         self._nan, self._infinite = np.zeros(layers, np.int64), np.zeros(layers, np.int64)
         self._nonfinite_since = np.full(layers, -1, np.int64)
         self._window_started = 0
+        self._arrays: Mapping[str, NDArray[np.generic]] | None = None
 
     def update(self, seen: Observation) -> None:
         """Add one observed step."""
+        self._arrays = None
         ran = seen.instances > 0
         self._observed += ran
         self._last_step[ran] = seen.step
@@ -52,6 +54,7 @@ class StatisticsTable:
 
     def carry(self, before: StatisticsTable, origins: Origins) -> None:
         """Take over what is known of the layers and filters that were there before."""
+        self._arrays = None
         self._perplexity.carry(before._perplexity, origins)
         self._stability.carry(before._stability, origins)
         self._maximum.carry(before._maximum, origins)
@@ -75,12 +78,18 @@ class StatisticsTable:
 
     def reset_maximum(self, layer: int | None) -> None:
         """Forget the maxima, and the frequencies measured against them, of one layer or of all."""
+        self._arrays = None
         for number in range(self.spans.layers) if layer is None else (layer,):
             self._maximum.reset(self.spans.of(number))
             self._frequency.reset(number)
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return the board's arrays (`link.snapshot.layer_arrays`)."""
+        """Return the board's arrays (`link.snapshot.layer_arrays`), worked out once for each state."""
+        if self._arrays is None:
+            self._arrays = self._worked_out()
+        return self._arrays
+
+    def _worked_out(self) -> Mapping[str, NDArray[np.generic]]:
         before, now = self._perplexity.windows()
         earlier, current = shares(before if len(before) else now), shares(now)
         frequency = self._frequency.shares()
