@@ -244,7 +244,10 @@ def copy_filters(made: Planted, name: str, lot: random.Random, taken: set[Filter
     layer = made.model.get_submodule(name)
     strong = responses(made.model, digits()[2][:500], [name])[name].mean(0).argsort(descending=True).tolist()
     for _ in range(lot.randrange(1, 4)):
-        source = lot.choice([i for i in strong[: len(strong) // 2] if (name, i) not in taken])
+        sources = [i for i in strong[: len(strong) // 2] if (name, i) not in taken]
+        if not sources:
+            return
+        source = lot.choice(sources)
         taken.add((name, source))
         for i in draw(name, len(layer.weight), 2, lot, taken):
             noise = lot.uniform(0, 0.02) * layer.weight.data[source].std()

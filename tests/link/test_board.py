@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from deepeyes_tui.link import layout
 from deepeyes_tui.link.board import BoardError, BoardReader
 from deepeyes_tui.link.layout import STATUS_ROOM
+from deepeyes_tui.link.shared_file import WORD
 from deepeyes_tui.link.snapshot import LayerInfo, RunState, Status, layer_arrays
 from deepeyes_tui.link.status import decode_status, encode_status
 from tests.link.boards import LAYERS, make_arrays, make_series, make_status, make_writer
@@ -258,7 +259,7 @@ def test_a_half_written_slot_is_not_yet(path):
     with path.open("r+b") as file:
         at = reader._header.slots_at + reader._header.slot_bytes
         file.seek(at)
-        file.write(layout.WORD.pack(1))
+        file.write(WORD.pack(1))
     assert reader.read() is None
     writer.publish(make_status(2), make_arrays())
     assert reader.read().status.step == 2

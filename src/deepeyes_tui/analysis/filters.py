@@ -13,8 +13,9 @@ from deepeyes_tui.analysis.coverage import filter_coverage
 from deepeyes_tui.analysis.filter_map import WARM_ITERATIONS, embed_similarities
 from deepeyes_tui.analysis.redundancy import effective_filters, redundant_groups, redundant_pairs
 from deepeyes_tui.analysis.similarity import weighted_jaccard
+from deepeyes_tui.link.frozen import frozen
 from deepeyes_tui.link.instances import Instances
-from deepeyes_tui.link.maps import PAIRS_FROM, REDUNDANT, FilterMap, frozen
+from deepeyes_tui.link.maps import PAIRS_FROM, REDUNDANT, FilterMap
 
 INSTANCES = 1024
 """Of the newest instances: enough for a layout, the error of a similarity is about 0.009."""

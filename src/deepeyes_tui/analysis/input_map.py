@@ -12,6 +12,7 @@ from deepeyes_tui.analysis.carry import carry_positions
 from deepeyes_tui.analysis.levels import Level, Places, iterations_of, top_level
 from deepeyes_tui.analysis.quality import projection_quality
 from deepeyes_tui.analysis.sampling import make_sample
+from deepeyes_tui.link.frozen import frozen
 from deepeyes_tui.link.instances import Instances
 from deepeyes_tui.link.maps import (
     QUALITY_NEIGHBOURS,
@@ -22,7 +23,6 @@ from deepeyes_tui.link.maps import (
     MapShape,
     Sample,
     Stage,
-    frozen,
 )
 
 FRAME_EVERY = 0.06

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from deepeyes_tui.analysis.coverage import instance_perplexity, undetected
+from deepeyes_tui.link.frozen import frozen
 from deepeyes_tui.link.instances import Instances
-from deepeyes_tui.link.maps import Sample, frozen
+from deepeyes_tui.link.maps import Sample
 
 INPUTS_A_STEP = 1 << 20
 """More inputs than a batch has: numbers inputs across steps."""

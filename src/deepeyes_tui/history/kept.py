@@ -21,7 +21,8 @@ import numpy as np
 from deepeyes_tui.history.errors import HistoryError
 from deepeyes_tui.link.excerpts import Excerpts, InputKind
 from deepeyes_tui.link.files import make_file
-from deepeyes_tui.link.maps import FilterMap, MapFrame, MapQuality, MapShape, Sample, frozen
+from deepeyes_tui.link.frozen import frozen
+from deepeyes_tui.link.maps import FilterMap, MapFrame, MapQuality, MapShape, Sample
 
 FOLDER = "kept"
 VERSION = 1

@@ -28,7 +28,6 @@ from deepeyes_tui.link.layout import (
     SLOTS,
     STATUS_ROOM,
     SUPERSEDED_AT,
-    WORD,
     Description,
     Header,
     place_arrays,
@@ -38,6 +37,7 @@ from deepeyes_tui.link.layout import (
 )
 from deepeyes_tui.link.owned import OwnFile
 from deepeyes_tui.link.reader import BoardReader
+from deepeyes_tui.link.shared_file import WORD
 from deepeyes_tui.link.snapshot import LayerInfo, Series, Status
 from deepeyes_tui.link.status import encode_status
 

@@ -36,7 +36,6 @@ SERIES_BYTES = SERIES_POINTS * sum(dtype.itemsize for dtype in SERIES_DTYPES)
 HEADER = struct.Struct("<8sIIQQIIQQ")
 """Magic, version, slots, generation, description's offset, length and CRC, bytes of a slot, offset of the slots."""
 LATEST_AT, SUPERSEDED_AT, HEADER_ROOM = 64, 72, 128
-WORD = struct.Struct("<Q")
 SLOT = struct.Struct("<QIIQ")
 """Sequence (odd while writing), checksum, length of the status, bytes in use from the slot's start."""
 CHECKED_FROM = 12

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.excerpts import Excerpts
 from deepeyes_tui.link.findings import Evidence, EvidenceRequest
+from deepeyes_tui.link.frozen import frozen
 
 Float = NDArray[np.float32]
 Half = NDArray[np.float16]
@@ -223,12 +223,6 @@ class Survey:
 
 
 Answer = Progress | Failure | Sample | MapShape | MapFrame | MapQuality | FilterMap | Survey | Evidence
-
-
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the array, which may not be written to any more."""
-    array.flags.writeable = False
-    return array
 
 
 def freeze(answer: Answer | Excerpts) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 import zlib
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.errors import BoardError
+from deepeyes_tui.link.frozen import frozen
 from deepeyes_tui.link.layout import (
     CHECKED_FROM,
     HEADER_ROOM,
@@ -26,16 +25,14 @@ from deepeyes_tui.link.layout import (
     SLOTS,
     STATUS_ROOM,
     SUPERSEDED_AT,
-    WORD,
     decode_description,
     decode_header,
     place_arrays,
     series_at,
 )
+from deepeyes_tui.link.shared_file import SharedFile
 from deepeyes_tui.link.snapshot import ArraySpec, Series, Snapshot
 from deepeyes_tui.link.status import Curves, decode_status
-
-Frozen = TypeVar("Frozen", bound=NDArray[Any])
 
 TRIES = 4
 """Looks at the newest slot within one `read`; with four slots the writer has to lap the reader to tear one."""
@@ -45,13 +42,12 @@ class BoardReader:
     """Opens the board at `path`. Raises BoardError when it is no board of this version and user."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = _open(path)
+        self._file = _open(path)
         try:
-            self.inode = _check_owner(self._fd)
-            header = decode_header(os.pread(self._fd, HEADER_ROOM, 0))
-            text = os.pread(self._fd, header.description_length, HEADER_ROOM)
+            header = decode_header(os.pread(self._file.number, HEADER_ROOM, 0))
+            text = os.pread(self._file.number, header.description_length, HEADER_ROOM)
             self._description = decode_description(text, header)
-            if os.fstat(self._fd).st_size < header.size:
+            if os.fstat(self._file.number).st_size < header.size:
                 raise BoardError("the board was cut off: it is shorter than its header says")
             self._header = header
             self._buffer = bytearray(header.slot_bytes)
@@ -67,9 +63,14 @@ class BoardReader:
         self._seen = 0
 
     @property
+    def inode(self) -> tuple[int, int]:
+        """Device and number of the file."""
+        return self._file.inode
+
+    @property
     def superseded(self) -> bool:
         """Whether the writer has put another board at the same path, or this one cannot be read any more."""
-        return self._word(SUPERSEDED_AT) != 0
+        return self._file.word(SUPERSEDED_AT) != 0
 
     def read(self) -> Snapshot | None:
         """Return the newest state, or None when there is none since the last call, or none that is whole yet.
@@ -77,7 +78,7 @@ class BoardReader:
         Raises BoardError when the file was cut off.
         """
         for _ in range(TRIES):
-            latest = self._word(LATEST_AT)
+            latest = self._file.word(LATEST_AT)
             if latest is None:
                 raise BoardError("the board was cut off while it was read")
             if latest == self._seen or latest % 2:
@@ -90,27 +91,18 @@ class BoardReader:
 
     def close(self) -> None:
         """Let go of the file. Twice is fine."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def _word(self, at: int) -> int | None:
-        try:
-            data = os.pread(self._fd, WORD.size, at)
-        except OSError:
-            return None
-        return int(WORD.unpack(data)[0]) if len(data) == WORD.size else None
+        self._file.close()
 
     def _read_slot(self, sequence: int) -> Snapshot | None:
         at = self._header.slots_at + sequence // 2 % SLOTS * self._header.slot_bytes
         buffer = memoryview(self._buffer)
         try:
-            if os.preadv(self._fd, [buffer[: SLOT.size]], at) != SLOT.size:
+            if os.preadv(self._file.number, [buffer[: SLOT.size]], at) != SLOT.size:
                 return None
             found, checksum, length, used = SLOT.unpack_from(buffer)
             if found != sequence or length > STATUS_ROOM or not self._series_at <= used <= len(buffer):
                 return None
-            if os.preadv(self._fd, [buffer[SLOT.size : used]], at + SLOT.size) != used - SLOT.size:
+            if os.preadv(self._file.number, [buffer[SLOT.size : used]], at + SLOT.size) != used - SLOT.size:
                 return None
         except OSError:
             return None
@@ -145,23 +137,13 @@ class BoardReader:
         ]
 
 
-def _open(path: Path) -> int:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+def _open(path: Path) -> SharedFile:
     try:
-        return os.open(path, flags)
+        return SharedFile(path)
     except FileNotFoundError as error:
         raise BoardError("there is no board yet") from error
     except OSError as error:
         raise BoardError(f"the board cannot be opened: {error.strerror}") from error
-
-
-def _check_owner(fd: int) -> tuple[int, int]:
-    facts = os.fstat(fd)
-    if not stat.S_ISREG(facts.st_mode):
-        raise BoardError("this file is not a board of deepeyes_tui")
-    if facts.st_uid != os.geteuid():
-        raise BoardError("this board belongs to another user")
-    return facts.st_dev, facts.st_ino
 
 
 def _array(buffer: bytearray, spec: ArraySpec, at: int) -> NDArray[np.generic]:
@@ -169,11 +151,11 @@ def _array(buffer: bytearray, spec: ArraySpec, at: int) -> NDArray[np.generic]:
     count = math.prod(spec.shape)
     if spec.dtype == "|b1":
         flags: NDArray[np.generic] = np.frombuffer(buffer, np.uint8, count, at) != 0
-        return _frozen(flags.reshape(spec.shape))
+        return frozen(flags.reshape(spec.shape))
     raw = np.frombuffer(buffer, spec.dtype, count, at).reshape(spec.shape)
     low, high = (int(spec.low), int(spec.high)) if raw.dtype.kind == "i" else (spec.low, spec.high)
     clipped = np.clip(raw, low, high)
-    return _frozen(clipped if spec.nan else np.nan_to_num(clipped, copy=False, nan=spec.low))
+    return frozen(clipped if spec.nan else np.nan_to_num(clipped, copy=False, nan=spec.low))
 
 
 def _curve(buffer: bytearray, name: str, points: int, at: int) -> Series:
@@ -183,9 +165,4 @@ def _curve(buffer: bytearray, name: str, points: int, at: int) -> Series:
         at += SERIES_POINTS * dtype.itemsize
     step, value, nonfinite = parts
     value = np.where(np.isfinite(value), value, np.float32("nan")).astype(np.float32)
-    return Series(name, _frozen(step.astype(np.int64)), _frozen(value), _frozen(np.maximum(nonfinite, 0)))
-
-
-def _frozen(array: Frozen) -> Frozen:
-    array.flags.writeable = False
-    return array
+    return Series(name, frozen(step.astype(np.int64)), frozen(value), frozen(np.maximum(nonfinite, 0)))

@@ -22,11 +22,11 @@ from deepeyes_tui.link.ring_layout import (
     DONE_AT,
     FOCUSED_AT,
     SUPERSEDED_AT,
-    WORD,
     RingSpec,
     encode_header,
 )
 from deepeyes_tui.link.ring_reader import RingReader
+from deepeyes_tui.link.shared_file import WORD
 
 __all__ = ["Instances", "RingError", "RingReader", "RingSpec", "RingWriter", "ring_path"]
 

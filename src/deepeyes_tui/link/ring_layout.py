@@ -27,7 +27,6 @@ VERSION = 2
 HEADER = struct.Struct("<8sIIQIIQ")
 """Magic, version, capacity, generation, the description's length and CRC, bytes of a row."""
 BEGUN_AT, DONE_AT, SUPERSEDED_AT, FOCUSED_AT, HEADER_ROOM = 64, 72, 80, 88, 128
-WORD = struct.Struct("<Q")
 COUNTERS = struct.Struct("<QQ")
 
 MOST_ROWS = 8192

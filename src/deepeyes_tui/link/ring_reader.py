@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes_tui.link.errors import RingError
 from deepeyes_tui.link.excerpts import Excerpts, InputKind
-from deepeyes_tui.link.files import open_own, read_all
+from deepeyes_tui.link.files import read_all
+from deepeyes_tui.link.frozen import frozen
 from deepeyes_tui.link.instances import KEPT_LABELS, MANY_LABELS, OTHER_LABEL, Instances
 from deepeyes_tui.link.ring_layout import (
     BEGUN_AT,
@@ -20,14 +21,12 @@ from deepeyes_tui.link.ring_layout import (
     FOCUSED_AT,
     HEADER_ROOM,
     SUPERSEDED_AT,
-    WORD,
     RingHeader,
     decode_header,
     description_length,
 )
+from deepeyes_tui.link.shared_file import SharedFile
 from deepeyes_tui.link.words import WORDS, Words, read_words
-
-Frozen = TypeVar("Frozen", bound=NDArray[Any])
 
 TRIES = 3
 """Looks within one `read`, where the writer went round the whole ring meanwhile."""
@@ -39,11 +38,10 @@ class RingReader:
     """Opens the ring at `path`. Raises RingError when it is no ring of this version and user."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = _open(path)
+        self._file = _open(path)
         self._words = path.with_name(WORDS)
         try:
-            self.inode = (os.fstat(self._fd).st_dev, os.fstat(self._fd).st_ino)
-            self._header = _read_header(self._fd)
+            self._header = _read_header(self._file.number)
         except OSError as error:
             self.close()
             raise RingError(f"the instances cannot be read: {error.strerror}") from error
@@ -51,6 +49,11 @@ class RingReader:
             self.close()
             raise
         self._row = self._header.spec.row
+
+    @property
+    def inode(self) -> tuple[int, int]:
+        """Device and number of the file."""
+        return self._file.inode
 
     @property
     def layer(self) -> str:
@@ -70,12 +73,12 @@ class RingReader:
     @property
     def written(self) -> int:
         """Rows ever written; 0 where the file cannot be read any more."""
-        return self._word(DONE_AT) or 0
+        return self._file.word(DONE_AT) or 0
 
     @property
     def superseded(self) -> bool:
         """Whether the writer has put another ring at the same path, or this one cannot be read any more."""
-        return self._word(SUPERSEDED_AT) != 0
+        return self._file.word(SUPERSEDED_AT) != 0
 
     def read(self, most: int | None = None) -> Instances | None:
         """Return the newest rows, `most` at most, oldest first, or None while there are none.
@@ -97,20 +100,11 @@ class RingReader:
 
     def close(self) -> None:
         """Let go of the file. Twice is fine."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def _word(self, at: int) -> int | None:
-        try:
-            data = os.pread(self._fd, WORD.size, at)
-        except OSError:
-            return None
-        return int(WORD.unpack(data)[0]) if len(data) == WORD.size else None
+        self._file.close()
 
     def _counters(self) -> tuple[int, int]:
         try:
-            data = os.pread(self._fd, COUNTERS.size, BEGUN_AT)
+            data = os.pread(self._file.number, COUNTERS.size, BEGUN_AT)
         except OSError as error:
             raise RingError(f"the instances cannot be read: {error.strerror}") from error
         if len(data) < COUNTERS.size:
@@ -135,7 +129,7 @@ class RingReader:
     def _fill(self, rows: NDArray[Any], place: int) -> bool:
         if not len(rows):
             return True
-        return read_all(self._fd, rows.view(np.uint8).data, self._header.rows_at + place * self._row.itemsize)
+        return read_all(self._file.number, rows.view(np.uint8).data, self._header.rows_at + place * self._row.itemsize)
 
     def _instances(self, rows: NDArray[Any], done: int) -> Instances:
         spec = self._header.spec
@@ -145,17 +139,17 @@ class RingReader:
         return Instances(
             layer=spec.layer,
             generation=spec.generation,
-            focused=bool(self._word(FOCUSED_AT)),
+            focused=bool(self._file.word(FOCUSED_AT)),
             written=done,
-            ids=_frozen(rows["number"] - 1),
-            activations=_frozen(activations),
-            patches=_frozen(patches),
-            labels=_frozen(_kept_labels(np.maximum(rows["labels"], -1))),
-            steps=_frozen(np.maximum(rows["steps"], 0)),
-            inputs=_frozen(np.maximum(rows["inputs"], 0)),
-            positions=_frozen(np.maximum(rows["positions"], 0)),
-            boxes=_frozen(_boxes(rows["boxes"], spec.input_size)),
-            thumbnails=_frozen(np.ascontiguousarray(rows["thumbnails"])),
+            ids=frozen(rows["number"] - 1),
+            activations=frozen(activations),
+            patches=frozen(patches),
+            labels=frozen(_kept_labels(np.maximum(rows["labels"], -1))),
+            steps=frozen(np.maximum(rows["steps"], 0)),
+            inputs=frozen(np.maximum(rows["inputs"], 0)),
+            positions=frozen(np.maximum(rows["positions"], 0)),
+            boxes=frozen(_boxes(rows["boxes"], spec.input_size)),
+            thumbnails=frozen(np.ascontiguousarray(rows["thumbnails"])),
             input_size=spec.input_size,
             nonfinite=int(broken.sum()),
             excerpts=self._excerpts(rows),
@@ -167,9 +161,9 @@ class RingReader:
         met = {*np.unique(tokens).tolist(), *np.unique(rows["labels"]).tolist()}
         return Excerpts(
             kind=spec.kind,
-            tokens=_frozen(tokens),
-            values=_frozen(np.ascontiguousarray(rows["values"])),
-            spans=_frozen(_spans(rows["spans"])),
+            tokens=frozen(tokens),
+            values=frozen(np.ascontiguousarray(rows["values"])),
+            spans=frozen(_spans(rows["spans"])),
             names=spec.names,
             pieces={number: piece for number, piece in words.pieces.items() if number in met},
             special=words.special & met,
@@ -177,9 +171,9 @@ class RingReader:
         )
 
 
-def _open(path: Path) -> int:
+def _open(path: Path) -> SharedFile:
     try:
-        return open_own(path)
+        return SharedFile(path)
     except FileNotFoundError as error:
         raise RingError("there are no instances of this layer yet") from error
     except OSError as error:
@@ -227,8 +221,3 @@ def _boxes(boxes: NDArray[np.int16], size: tuple[int, ...]) -> NDArray[np.int16]
     corner = np.clip(boxes[:, :2], 0, most - 1)
     extent = np.clip(boxes[:, 2:], 1, most - corner)
     return np.concatenate([corner, extent], axis=1).astype(np.int16)
-
-
-def _frozen(array: Frozen) -> Frozen:
-    array.flags.writeable = False
-    return array
