@@ -64,6 +64,27 @@ def test_a_pause_saves_up_for_no_burst():
     assert len(observed) <= 5
 
 
+def test_the_first_look_is_a_gift():
+    budget = Budget(0.02)
+    budget.elapse(0.01)
+    budget.spend(30.0)
+    budget.observed(30.0)
+    budget.elapse(0.2)
+    budget.spend(0.0)
+    assert budget.affords_observation()
+    assert budget.cost == 0
+
+
+def test_what_is_expected_goes_down_with_the_instances_to_be_taken():
+    budget = Budget(0.02)
+    for seconds in (0.001, 8.0):
+        budget.elapse(0.1)
+        budget.spend(seconds)
+        budget.observed(seconds)
+    assert budget.portion == LEAST_PORTION
+    assert budget.expected == 8 * LEAST_PORTION
+
+
 def test_dear_observations_take_fewer_instances_and_cheap_ones_all_again():
     budget = Budget(0.02)
     _, observed = simulate(budget, step=0.13, observing=0.15, steps=400)
