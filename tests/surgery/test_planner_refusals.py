@@ -240,3 +240,15 @@ def test_nobody_is_led_to_where_torch_crashes() -> None:
     assert plan_removal(model, "0", [1, 2], rows).filters == (1, 2)
     assert plan_removal(model, "2", [1], last).filters == (1,)
     assert plan_removal(model.eval(), "0", [1, 2], last).filters == (1, 2)
+
+
+def test_where_torch_crashes_is_told_by_channels_strides_and_weights() -> None:
+    rows = torch.randn(4, 3, 8, 8)
+    last = rows.contiguous(memory_format=torch.channels_last)
+    for stride in ((2, 2), (1, 2)):
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1, stride=stride))
+        assert "2, a strided 1x1 convolution that would have 7 channels" in refusal(model, "0", [1], last)
+        assert "would have 2 channels" in refusal(model, "0", [0, 1, 2, 3, 4, 5], last)
+        assert plan_removal(model, "0", [1], rows).filters == (1,)
+        model.to(memory_format=torch.channels_last)
+        assert "would have 7 channels" in refusal(model, "0", [1], rows)
