@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import types
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +13,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from deepeyes_tui.surgery import SurgeryError, carried_out, cost, output_change, rehearse
 from deepeyes_tui.surgery.editing.slices import clear_slices, insert_slices, remove_slices, take_slices
 from deepeyes_tui.surgery.plan import Role
 from deepeyes_tui.surgery.removal import plan_removal
 from deepeyes_tui.surgery.running.comparing import difference, tolerance
+from deepeyes_tui.surgery.running.hushed import hushed, is_hushed
 
 from .snapshots import OPTIMIZERS, assert_same, by_name, everything, train
 
@@ -96,6 +100,53 @@ def test_chance_notes_and_buffers_stay() -> None:
     assert model.last is None
     assert model.training
     assert change() == 0
+
+
+def test_what_is_set_for_all_models_stays() -> None:
+    seen, fast = [], torch.backends.mha.get_fastpath_enabled()
+    handle = register_module_forward_hook(lambda module, *_: seen.append(module))
+    try:
+        output_change(Noisy(), torch.randn(4, 4))
+        assert not seen
+        layer = nn.Linear(1, 1)
+        layer(torch.ones(1, 1))
+        assert seen == [layer]
+    finally:
+        handle.remove()
+    assert torch.backends.mha.get_fastpath_enabled() == fast
+
+
+class TwoNames(nn.Module):
+    """Writes to a buffer by one of its names and reads it by the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("noted", torch.zeros(()))
+        self.register_buffer("read", self.noted)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.noted += 1
+        return x + self.read
+
+
+def test_a_buffer_of_two_names_stays_one() -> None:
+    model = TwoNames()
+    buffer = model.noted
+    with hushed(model):
+        assert model(torch.zeros(())) == 1
+    assert model.noted is model.read is buffer
+    assert buffer == 0
+
+
+def test_a_thread_asks_for_itself_until_its_last_question_ends() -> None:
+    model = nn.Linear(1, 1)
+    with ThreadPoolExecutor(1) as other, suppress(ValueError), hushed(model):
+        with hushed(model):
+            pass
+        assert is_hushed()
+        assert not other.submit(is_hushed).result()
+        raise ValueError
+    assert not is_hushed()
 
 
 def test_change_of_the_output() -> None:
