@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepeyes_tui.link.snapshot import PERPLEXITY_BINS, STABLE_WINDOWS
+from deepeyes_tui.link.snapshot import LEAST_WINDOW, PERPLEXITY_BINS, STABLE_WINDOWS
 from deepeyes_tui.probe.observation import COUNTS, merge_vectors, reduce_activations, unpack
 from deepeyes_tui.probe.statistics.dead import BUCKET
+from deepeyes_tui.probe.statistics.origins import Origins
 from deepeyes_tui.probe.statistics.perplexity import WINDOW
 from deepeyes_tui.probe.statistics.stability import jensen_shannon, window_distance
 from deepeyes_tui.probe.statistics.table import StatisticsTable
@@ -164,6 +165,33 @@ def test_layer_that_does_not_run_keeps_its_numbers():
     assert table.arrays()["dead"].tolist() == [False, False]
 
 
+def test_a_reset_starts_the_maxima_and_frequencies_of_one_layer_anew():
+    table = StatisticsTable([1, 1])
+    table.update(observation(1, torch.ones(4, 1), torch.ones(4, 1)))
+    assert table.arrays()["maximum"].tolist() == table.arrays()["frequency"].tolist() == [1, 1]
+    table.reset_maximum(0)
+    assert table.arrays()["maximum"].tolist() == table.arrays()["frequency"].tolist() == [0, 1]
+    assert table.arrays()["reached_step"].tolist() == [-1, 1]
+    table.reset_maximum(None)
+    assert table.arrays()["maximum"].tolist() == [0, 0]
+
+
+def test_filters_are_called_always_on_after_as_many_steps_as_dead():
+    table = StatisticsTable([1])
+    for step in range(1, LEAST_WINDOW + 1):
+        assert not table.arrays()["always_on"].any()
+        table.update(observation(step, torch.ones(4, 1)))
+    assert table.arrays()["always_on"].all()
+
+
+def test_the_first_step_with_values_that_are_not_finite_is_kept():
+    table = StatisticsTable([1])
+    for step, value in enumerate([1.0, math.nan, 1.0, math.inf]):
+        table.update(observation(step, torch.tensor([[value], [1.0]])))
+    found = {name: int(table.arrays()[name][0]) for name in ("nonfinite_since", "nan", "infinite")}
+    assert found == {"nonfinite_since": 1, "nan": 1, "infinite": 1}
+
+
 def test_jensen_shannon_against_known_values():
     assert jensen_shannon([1, 0], [0, 1]) == pytest.approx(1)
     assert jensen_shannon([2, 2], [5, 5]) == 0
@@ -205,6 +233,16 @@ def test_layer_becomes_stable_and_loses_it_again():
     history = table.arrays()["stability"][0]
     assert history[-1] > 0.2
     assert (history[-6:-1] < 0.05).all()
+
+
+def test_a_window_begun_before_surgery_elsewhere_ends_after_it():
+    table, draw = StatisticsTable([8]), torch.Generator().manual_seed(0)
+    for step in range(1, (STABLE_WINDOWS + 2) * WINDOW + 1):
+        table.update(observation(step, torch.rand(300, 8, generator=draw) ** 3))
+        if step == WINDOW + WINDOW // 2:
+            before, table = table, StatisticsTable([8])
+            table.carry(before, Origins.of([0], [np.arange(8)], np.array([0, 8])))
+    assert table.arrays()["stable_since"].tolist() == [WINDOW + 1]
 
 
 def test_rows_that_are_not_finite_are_not_undetected():
