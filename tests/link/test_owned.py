@@ -1,12 +1,13 @@
 """Files of ours whose descriptors a script has closed and used for others."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deepeyes_tui.link.files import make_file
-from deepeyes_tui.link.owned import OwnFile
+from deepeyes_tui.link.owned import Mark, OwnFile
 
 
 @pytest.fixture
@@ -57,3 +58,13 @@ def test_what_is_not_ours_is_not_closed(stolen):
     os.fstat(theirs)
     with pytest.raises(OSError, match="closed"):
         file.write(b"S", 0)
+
+
+def test_files_of_one_number_on_two_disks_are_two(path):
+    number = make_file(path, b"")
+    mark = Mark.of(number)
+    assert mark.holds()
+    assert not replace(mark, device=mark.device + 1).holds()
+    assert not replace(mark, inode=mark.inode + 1).holds()
+    os.close(number)
+    assert not mark.holds()
