@@ -192,6 +192,22 @@ def test_the_first_step_with_values_that_are_not_finite_is_kept():
     assert found == {"nonfinite_since": 1, "nan": 1, "infinite": 1}
 
 
+def test_what_a_layer_gave_weighs_the_same_however_long_it_rests():
+    table = StatisticsTable([1, 1])
+    table.update(observation(1, torch.ones(4, 1), torch.ones(4, 1)))
+    vectors = {0: reduce_activations(torch.ones(4, 1), torch.zeros(())).numpy()}
+    for step in range(2, 302):
+        table.update(unpack(step, vectors, [1, 1]))
+    table.update(observation(302, torch.ones(4, 1), torch.zeros(4, 1)))
+    assert table.arrays()["frequency"][1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_filter_that_gave_nothing_has_reached_nothing():
+    table = StatisticsTable([2])
+    table.update(observation(1, torch.tensor([[0.0, 1.0]])))
+    assert table.arrays()["reached_step"].tolist() == [-1, 1]
+
+
 def test_jensen_shannon_against_known_values():
     assert jensen_shannon([1, 0], [0, 1]) == pytest.approx(1)
     assert jensen_shannon([2, 2], [5, 5]) == 0
@@ -235,7 +251,7 @@ def test_layer_becomes_stable_and_loses_it_again():
     assert (history[-6:-1] < 0.05).all()
 
 
-def test_a_window_begun_before_surgery_elsewhere_ends_after_it():
+def test_windows_go_on_after_surgery_elsewhere_and_start_anew_after_their_own():
     table, draw = StatisticsTable([8]), torch.Generator().manual_seed(0)
     for step in range(1, (STABLE_WINDOWS + 2) * WINDOW + 1):
         table.update(observation(step, torch.rand(300, 8, generator=draw) ** 3))
@@ -243,6 +259,10 @@ def test_a_window_begun_before_surgery_elsewhere_ends_after_it():
             before, table = table, StatisticsTable([8])
             table.carry(before, Origins.of([0], [np.arange(8)], np.array([0, 8])))
     assert table.arrays()["stable_since"].tolist() == [WINDOW + 1]
+    smaller = StatisticsTable([7])
+    smaller.carry(table, Origins.of([0], [np.arange(7)], np.array([0, 8])))
+    assert smaller.arrays()["stable_since"].tolist() == [-1]
+    assert np.isnan(smaller.arrays()["stability"]).all()
 
 
 def test_rows_that_are_not_finite_are_not_undetected():
