@@ -60,6 +60,13 @@ def test_data_parallel() -> None:
     cut_and_back(nn.DataParallel(LENET.model()))
 
 
+def test_a_model_and_its_wrapper_are_one() -> None:
+    model, batch = LENET.model(), LENET.batch()
+    plan = plan_removal(model, "conv1", (0, 4), batch)
+    apply(plan, model, copies=[nn.DataParallel(model)])
+    assert model.conv1.out_channels == 4
+
+
 def test_distributed_in_one_process(alone: None) -> None:
     cut_and_back(nn.parallel.DistributedDataParallel(LENET.model(), bucket_cap_mb=7))
 
