@@ -26,6 +26,7 @@ def test_a_watched_model_can_be_scripted_and_goes_on_being_watched(way):
     model[2].register_forward_hook(doubled)
     with deepeyes.watch(model, name="scripted") as monitor:
         plain(model, monitor, batches(2, shape=(8,)))
+        model[0].register_forward_hook(doubled)
         hooks = [list(part._forward_hooks.items()) for part in model.modules()]
         scripted = torch.jit.script(way(model))
         assert [list(part._forward_hooks.items()) for part in model.modules()] == hooks
