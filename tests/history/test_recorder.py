@@ -335,6 +335,29 @@ def test_nothing_is_raised_into_the_training(path):
     assert "nothing is recorded" in recorder.notice
 
 
+def test_a_value_that_cannot_be_written_takes_no_others_along(path):
+    recorder = Recorder(path)
+    recorder.scalar("loss", 1, object())
+    wait_for(lambda: recorder.notice)
+    recorder.scalar("loss", 2, 0.5)
+    assert recorder.close()
+    with History(path) as history:
+        assert history.series("loss").step.tolist() == [2]
+
+
+def test_the_newest_values_wait_for_room(path, monkeypatch):
+    monkeypatch.setattr(recording, "MOST_VALUES", 4)
+    recorder = Recorder(path.parent / "later" / path.name)
+    for step in range(8):
+        recorder.scalar("loss", step, 0.5)
+        if step == 3:
+            wait_for(lambda: recorder.notice)
+    (path.parent / "later").mkdir()
+    assert recorder.close()
+    with History(path.parent / "later" / path.name) as history:
+        assert history.series("loss").step.tolist() == [4, 5, 6, 7]
+
+
 def test_a_forked_child_writes_nothing(path):
     recorder = Recorder(path)
     recorder.offer(make_state(1))
