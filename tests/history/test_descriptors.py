@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sqlite3
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepeyes_tui.history import History, Recorder
+from deepeyes_tui.history.descriptors import Held, LostDescriptorError
 from tests.history.states import make_state
 
 
@@ -56,3 +58,22 @@ def test_nothing_of_ours_gets_into_files_of_the_script(tmp_path, first):
         os.close(file)
     with History(tmp_path / "run.sqlite") as history:
         assert history.steps.tolist() == [1]
+
+
+def test_one_lost_descriptor_is_enough(tmp_path):
+    connection = sqlite3.connect(tmp_path / "run.sqlite", isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("CREATE TABLE numbers (number)")
+    held, numbers = Held(tmp_path / "run.sqlite"), ours(tmp_path)
+    assert len(numbers) == 3
+    for number in numbers:
+        held.check()
+        kept, theirs = os.dup(number), os.open(os.devnull, os.O_RDWR)
+        os.dup2(theirs, number)
+        with pytest.raises(LostDescriptorError):
+            held.check()
+        os.dup2(kept, number)
+        os.close(kept)
+        os.close(theirs)
+    held.check()
+    connection.close()
