@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deepeyes_tui.history import EventKind, History, HistoryError
+from deepeyes_tui.history import kept as kept_maps
 from deepeyes_tui.history.kept import KeptMaps, keep, list_kept, load
 from deepeyes_tui.link.excerpts import Excerpts, InputKind
 from tests.app.recorded import record
@@ -55,10 +56,10 @@ def test_without_a_filter_map_there_is_none(tmp_path):
 
 
 def test_they_are_listed_by_step_one_for_a_layer_and_step(tmp_path):
-    for layer, latest in (("fc1", 50), ("a/b", 0), ("a.b", 0), ("fc1", 50), ("fc1", 10)):
+    for layer, latest in (("fc1", 50), ("a/b", 0), ("a b", 0), ("fc1", 50), ("fc1", 10)):
         keep(tmp_path, maps(layer, latest))
     listed = [(known.step, known.layer) for known in list_kept(tmp_path)]
-    assert sorted(listed) == [(3, "a.b"), (3, "a/b"), (13, "fc1"), (53, "fc1")]
+    assert sorted(listed) == [(3, "a b"), (3, "a/b"), (13, "fc1"), (53, "fc1")]
     assert [step for step, _ in listed] == sorted(step for step, _ in listed)
     assert list_kept(tmp_path / "nowhere") == ()
 
@@ -70,6 +71,15 @@ def test_what_is_damaged_is_passed_over_and_said(tmp_path, damage):
     path.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
     assert list_kept(tmp_path) == ()
     with pytest.raises(HistoryError, match="cannot be read"):
+        load(path)
+
+
+def test_maps_of_another_version_are_passed_over_and_said(tmp_path, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(kept_maps, "VERSION", 0)
+        path = keep(tmp_path, maps())
+    assert list_kept(tmp_path) == ()
+    with pytest.raises(HistoryError, match=r"another version \(0\)"):
         load(path)
 
 
