@@ -343,7 +343,7 @@ def test_pictures_with_channels_last_are_not_mistaken():
     model = Turned()
     with deepeyes.watch(model, name="test") as monitor:
         train(model, monitor, batches(2, shape=(16, 16, 3)))
-        assert "(batch, height, width, channels)" in "".join(monitor._probe._notices.values())
+        assert "(batch, height, width, channels)" in "".join(monitor._probe._notices.sentences)
     seen = ring("test")
     assert seen.input_size == (16, 16)
     assert seen.thumbnails.shape[1:] == (16, 16, 3)
