@@ -168,6 +168,13 @@ def test_a_portion_of_the_instances_is_drawn_where_all_would_be_dear():
     assert len(seen.activations) == MAX_INSTANCES // 4 // 22 * 22
 
 
+def test_a_portion_of_the_rows_of_packed_sequences_is_drawn():
+    (layer,) = find_layers(nn.Linear(2, 3))
+    rows = nn.utils.rnn.pack_sequence([torch.rand(length, 3) for length in (90, 80, 60)])
+    for portion, count in ((1.0, 150), (1 / 16, MAX_INSTANCES // 16)):
+        assert len(Sampler(portion=portion).draw(layer, rows, 50, None).activations) == count
+
+
 @pytest.mark.parametrize("output", [torch.rand(6, 3), torch.rand(2, 5, 3), torch.rand(3)])
 def test_linear_layers_with_any_leading_axes(output):
     seen = draw(nn.Linear(2, 3), output, each=2)
