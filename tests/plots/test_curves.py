@@ -100,3 +100,12 @@ def test_marks_are_dashed_lines():
 def test_an_axis_has_an_end_whatever_is_asked_for():
     canvas = draw_curves(40, 6, [curve([0.0])], x_max=1.1e308, glyphs=Glyphs.ASCII)
     assert "1.0e15" in canvas.lines()[-1]
+
+
+@pytest.mark.parametrize("value", [0.01, 0.05, 0.3])
+def test_values_of_single_precision_at_an_axis_end_are_not_beyond_it(value):
+    steps = np.arange(40)
+    changed = np.where(steps < 20, 2 * value, value).astype(np.float32)
+    for y in (changed, np.full(40, value, np.float32)):
+        shapes = "\n".join(draw_curves(60, 9, [curve(y)]).lines())
+        assert not {"▼", "▲"} & set(shapes)

@@ -22,6 +22,8 @@ DOT_EVERY: Final = 3
 """A dotted curve shows every third dot of its line."""
 MARK_EVERY: Final = 4
 """Columns of which one at most has a marker of the same curve."""
+SLACK: Final = 1e-6
+"""Of an axis' ends, by which a value may lie beyond them: values are kept in single precision, ends are not."""
 DOTS_IN: Final = np.array([number.bit_count() for number in range(256)], np.uint8)
 """Dots of a cell, by its bits."""
 
@@ -115,7 +117,7 @@ def _markers(glyph: NDArray[np.uint32], ink: NDArray[np.uint16], frame: Frame, p
 def _beyond(canvas: Canvas, frame: Frame, shown: Sequence[Points], glyphs: Glyphs) -> None:
     """Mark what is clipped at the upper and lower edge, and what is not a number."""
     up, down, lost = "^vx" if glyphs is Glyphs.ASCII else ("▲", "▼", CROSS)
-    slack = 1e-9 * max(abs(frame.low), abs(frame.high))
+    slack = SLACK * max(abs(frame.low), abs(frame.high))
     bottom = frame.top + frame.height - 1
     for points in shown:
         ink = points.curve.ink
