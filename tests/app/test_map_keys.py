@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from deepeyes_tui.app.bindings import BINDINGS, MAPS, PANES, PaneName
 from deepeyes_tui.app.charts import chart_of, point_at_cursor
 from deepeyes_tui.app.chosen import behind, flags_of, point_flags
+from deepeyes_tui.app.maps import Maps
 from deepeyes_tui.app.moves import MOVES, to_layer, to_pane
+from deepeyes_tui.app.panes.instances import shows_marked
 from deepeyes_tui.app.prompt import typed
 from deepeyes_tui.app.room import Room
 from deepeyes_tui.app.scene import MapShows, Quantity, shown_on_map, shown_quantity
@@ -237,3 +239,25 @@ def test_no_keys_in_any_order_break_anything(pressed, known, width, height):
         scene = MOVES[action](to_pane(scene, pane), Room(width, height))
         assert 0 <= scene.selection.cursor < scene.layer.info.filters
     assert set(MAPS) <= set(PANES)
+
+
+@pytest.mark.parametrize("action", ["mark", "mark_all", "invert"])
+def test_a_bar_whose_instances_are_not_here_says_where_they_come_from(action):
+    unmapped = replace(mapped(), maps=Maps()).with_desk(maps_screen=False)
+    scene = press(to_pane(unmapped, PaneName.LAYER), action)
+    assert "open the Input Map (6) first" in scene.desk.note
+    assert not scene.selection.chosen
+
+
+def test_what_instances_are_listed_is_not_changed_in_secret_while_nothing_is_marked():
+    scene = press(on(PaneName.INSTANCES), "ranking")
+    assert "no instances are marked" in scene.desk.note
+    assert shows_marked(press(scene, "mark_all"))
+
+
+@pytest.mark.parametrize("how", [Combine.KEEP, Combine.REMOVE])
+@pytest.mark.parametrize("pane", [PaneName.INPUT_MAP, PaneName.FILTER_MAP])
+def test_a_brush_that_takes_from_marks_says_that_there_are_none(pane, how):
+    scene = brushed(on(pane, combine=how), pane)
+    assert "nothing is marked" in scene.desk.note
+    assert scene.brush is None

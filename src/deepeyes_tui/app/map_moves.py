@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from deepeyes_tui.app import selection as select
-from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.bindings import KEY_OF, PaneName
 from deepeyes_tui.app.charts import Chart, chart_of, point_at_cursor
 from deepeyes_tui.app.chosen import behind, row_of
 from deepeyes_tui.app.panes.instances import shown_rows, tiles_of
 from deepeyes_tui.app.panes.layer import bins_of_sample
+from deepeyes_tui.app.panes.map_words import waiting_words
+from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.plots.scatter import zoomed
 from deepeyes_tui.app.room import Move, Room
 from deepeyes_tui.app.scene import Asking, Brush, MapShows, Scene, shown_on_map
@@ -22,6 +24,8 @@ from deepeyes_tui.link.snapshot import PERPLEXITY_BINS
 ZOOM = 1.5
 RENEWALS = (0, 200, 1000)
 """Steps after which a map is renewed by itself; 0: never."""
+NARROWING = (Combine.KEEP, Combine.REMOVE)
+"""What a brush does that needs marks."""
 SIMILAR_STEP, LEAST_SIMILAR, MOST_SIMILAR = 0.05, 0.5, 0.95
 
 
@@ -94,12 +98,21 @@ def brush(scene: Scene, room: Room) -> Scene:
     if chart is None:
         return scene
     if scene.brush is not None:
-        points = chart.within(scene.brush)
-        return mark_points(scene, points, scene.desk.combine).with_desk(brush=None)
+        return _end_brush(scene, chart.within(scene.brush))
     here = point_at_cursor(scene, scene.desk.focus, chart)
     cell = (-1, -1) if here is None else chart.cell(here)
     at = chart.at(*(cell if cell[0] >= 0 else (chart.width // 2, chart.height // 2)))
     return scene.with_desk(brush=Brush(scene.desk.focus, scene.selection.layer, at, at))
+
+
+def _end_brush(scene: Scene, points: np.ndarray) -> Scene:
+    """Mark what is in the rectangle; a brush that only takes from the marks needs some."""
+    how, selection = scene.desk.combine, scene.selection
+    marked = selection.marks if scene.desk.focus is PaneName.FILTER_MAP else selection.chosen
+    if not marked and how in NARROWING:
+        note = f"the brush {how}, and nothing is marked: o chooses another way"
+        return scene.with_desk(brush=None, note=note, note_is_error=True)
+    return mark_points(scene, points, how).with_desk(brush=None)
 
 
 def swap(scene: Scene, _: Room) -> Scene:
@@ -128,7 +141,7 @@ def mark_at_cursor(scene: Scene, room: Room) -> Scene:
     """Mark what is under the cursor, or take its mark away."""
     focus, selection = scene.desk.focus, scene.selection
     if focus is PaneName.LAYER:
-        return _toggle_ids(scene, ids_in_bar(scene))
+        return _toggle_ids(scene, ids_in_bar(scene)) if scene.sample is not None else _without_sample(scene)
     if focus is PaneName.INSTANCES:
         known = scene.sample is not None and row_of(scene.sample, selection.point) is not None
         return _toggle_ids(scene, frozenset({selection.point}) if known else select.NONE)  # type: ignore[arg-type]
@@ -139,6 +152,13 @@ def mark_at_cursor(scene: Scene, room: Room) -> Scene:
     if focus is PaneName.INPUT_MAP:
         return scene
     return replace(scene, selection=select.toggle(selection, [selection.cursor]))
+
+
+def _without_sample(scene: Scene) -> Scene:
+    """Say why no instances can be marked: they come with the map of a layer."""
+    name = printable(scene.layer_name, 40, scene.ascii)
+    first = f"no instances of {name} are here yet: open the Input Map ({KEY_OF[PaneName.INPUT_MAP]}) first"
+    return scene.with_desk(note=waiting_words(scene) if scene.desk.maps_screen else first, note_is_error=True)
 
 
 def _toggle_ids(scene: Scene, ids: Marks) -> Scene:
@@ -158,6 +178,8 @@ def mark_all(scene: Scene, _: Room) -> Scene:
     if scene.desk.focus in (PaneName.FILTERS, PaneName.FILTER_MAP):
         filters = scene.layer.info.filters if scene.layer is not None else 0
         return replace(scene, selection=select.mark(scene.selection, range(filters)))
+    if scene.sample is None:
+        return _without_sample(scene)
     return select_ids(scene, _everything(scene), Combine.ADD)
 
 
@@ -167,6 +189,8 @@ def invert(scene: Scene, _: Room) -> Scene:
     if scene.desk.focus in (PaneName.FILTERS, PaneName.FILTER_MAP):
         filters = frozenset(range(scene.layer.info.filters)) if scene.layer is not None else select.NONE
         return replace(scene, selection=select.mark_filters(selection, filters - selection.marks))
+    if scene.sample is None:
+        return _without_sample(scene)
     return select_ids(scene, _everything(scene) - selection.chosen, Combine.REPLACE)
 
 
@@ -278,6 +302,14 @@ def _shows(scene: Scene, _: Room) -> Scene:
     return scene.with_desk(shows=None if after is automatic else after)
 
 
+def _ranking(scene: Scene, _: Room) -> Scene:
+    """List the marked instances, or the strongest of the filter."""
+    if not scene.selection.chosen:
+        note = "no instances are marked: these are the strongest of the filter"
+        return scene.with_desk(strongest=False, note=note, note_is_error=True)
+    return scene.with_desk(strongest=not scene.desk.strongest, large=False)
+
+
 def _combine(scene: Scene, _: Room) -> Scene:
     ways = list(Combine)
     way = ways[(ways.index(scene.desk.combine) + 1) % len(ways)]
@@ -327,7 +359,7 @@ MAP_MOVES: Mapping[str, Move] = {
     "only_label": only_label,
     "undetected": undetected,
     "shows": _shows,
-    "ranking": lambda scene, _: scene.with_desk(strongest=not scene.desk.strongest, large=False),
+    "ranking": _ranking,
     "letters": lambda scene, _: scene.with_desk(letters=not scene.desk.letters),
     "zoom_in": _zoom(ZOOM),
     "zoom_out": _zoom(1 / ZOOM),
