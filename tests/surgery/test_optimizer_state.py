@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepeyes_tui.surgery import SurgeryError, apply, trust_optimizer
+from deepeyes_tui.surgery import SurgeryError, apply, plan_growth, trust_optimizer
 from deepeyes_tui.surgery.editing.slices import remove_slices
 from deepeyes_tui.surgery.removal import plan_removal
 
@@ -42,6 +42,23 @@ def test_every_state_of_the_parameters_shape_loses_the_same_slices(make: str) ->
     assert followed >= len(cuts)
     losses = train(model, batch, [optimizer], 4)
     assert all(loss == loss for loss in losses)
+
+
+@pytest.mark.parametrize(
+    ("make", "driving"), [("Adam", "exp_avg_sq"), ("Rprop", "step_size"), ("RMSprop", "square_avg")]
+)
+def test_new_filters_are_driven_as_the_others_are_on_average(make: str, driving: str) -> None:
+    model, batch = LENET.model(), LENET.batch()
+    optimizer = OPTIMIZERS[make](list(model.parameters()))
+    train(model, batch, [optimizer])
+    state = optimizer.state[model.conv1.weight]
+    mean = state[driving].mean()
+    plan = plan_growth(model, "conv1", 2, batch)
+    (grown,) = (one for one in plan.insertions if one.tensor == "conv1.weight")
+    apply(plan, model, optimizer)
+    new = list(grown.indices)
+    torch.testing.assert_close(state[driving][new], mean.expand_as(state[driving][new]), rtol=1e-5, atol=0)
+    assert not any(value[new].any() for key, value in state.items() if key in ("exp_avg", "prev"))
 
 
 def test_muon_on_matrices() -> None:
