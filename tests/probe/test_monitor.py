@@ -188,6 +188,7 @@ def test_one_class():
 def test_evaluation_is_not_observed():
     model = nn.Linear(3, 3)
     with deepeyes.watch(model, name="evaluated") as monitor:
+        train(model, monitor, batches(1, shape=(3,), classes=3))
         model.eval()
         model(torch.full((2, 3), 1e6))
         model.train()
