@@ -18,7 +18,7 @@ from deepeyes_tui.link.journal import JOURNAL, Entry, append
 from deepeyes_tui.link.messages import GROWTHS, HYPERPARAMETERS, SURGERY, Action, Outcome
 from deepeyes_tui.link.preview import Part, Preview, Setting, Settings
 from deepeyes_tui.link.runs import claim_run
-from deepeyes_tui.link.snapshot import RunState, Status
+from deepeyes_tui.link.snapshot import LEAST_WINDOW, RunState, Status
 from tests.link.boards import make_arrays, make_series, make_writer
 
 STRUCTURE = 4
@@ -408,7 +408,8 @@ def test_what_is_not_judged_yet_is_not_said_to_be_alive(capsys):
         status, _, err = ctl(capsys, "prune", "features.0", "--dead")
     finally:
         run.end()
-    assert (status, err) == (1, "deepeyes: no filter of features.0 is judged yet: 5 looks are needed\n")
+    needed = f"{LEAST_WINDOW} looks are needed"
+    assert (status, err) == (1, f"deepeyes: no filter of features.0 is judged yet: {needed}\n")
 
 
 def test_a_run_that_has_gone(capsys):
