@@ -1,10 +1,14 @@
 """`deepeyes ls` says how to free space, once there is much to be freed."""
 
+import json
+
 import pytest
 
 from deepeyes_tui import listing
 from deepeyes_tui.cli import main
+from deepeyes_tui.history import Recorder
 from deepeyes_tui.link.runs import claim_run
+from tests.history.states import make_state
 
 
 @pytest.fixture
@@ -42,3 +46,21 @@ def test_runs_can_be_named(run, capsys):
     assert "other" not in capsys.readouterr().out
     assert main(["ls", "nowhere"]) == 1
     assert "there is no run 'nowhere'" in capsys.readouterr().err
+
+
+def test_of_a_run_whose_last_board_was_lost_the_history_is_told(capsys):
+    run = claim_run("full")
+    recorder = Recorder(run.history)
+    recorder.offer(make_state(40, loss=0.25))
+    assert recorder.close()
+    run.update(pid=2**22 + 5, exit_status=0)
+    run.remove_live()
+    assert main(["ls", "full", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["state"], told["step"], told["loss"]) == ("finished", 40, 0.25)
+    assert "no model was found" not in told["sentence"]
+    for command in (["report", "full"], ["ctl", "full", "status"]):
+        main(command)
+        said = "".join(capsys.readouterr())
+        assert "deepeyes replay full shows what was recorded" in said
+        assert "step 0" not in said

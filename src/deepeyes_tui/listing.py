@@ -9,10 +9,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from deepeyes_tui.history import history_path
+from deepeyes_tui.history import History, HistoryError, history_path
 from deepeyes_tui.link.folders import runs_folder
 from deepeyes_tui.link.removal import size_of
 from deepeyes_tui.link.runs import Run, find_run, is_live, list_runs, sweep
+from deepeyes_tui.link.snapshot import Status
 from deepeyes_tui.link.watcher import RunView, Watcher
 from deepeyes_tui.removing import bytes_in_words
 
@@ -50,7 +51,7 @@ def facts(run: Run) -> dict[str, Any]:
     view = watcher.poll()
     watcher.close()
     assert isinstance(view, RunView)
-    record, status = run.record(), view.snapshot.status if view.snapshot else None
+    record, status = run.record(), view.snapshot.status if view.snapshot else _recorded(run)
     return {
         "name": run.name,
         "state": str(view.condition),
@@ -72,6 +73,15 @@ def facts(run: Run) -> dict[str, Any]:
         "history": history_path(run).exists(),
         "notices": list(status.notices) if status else [],
     }
+
+
+def _recorded(run: Run) -> Status | None:
+    """Return how a run stood when it was recorded last: of one whose last board was lost."""
+    try:
+        with History(history_path(run)) as history:
+            return history.at(history.last).status
+    except HistoryError:
+        return None
 
 
 def _number(value: float) -> float | None:

@@ -119,6 +119,17 @@ def test_how_it_ended(run, watcher, clock, state, status, condition, words):
     assert found.is_over
 
 
+def test_a_run_that_was_recorded_is_not_said_to_have_trained_no_model(run, watcher, clock):
+    watcher.poll()
+    run.history.write_bytes(b"")
+    run.update(pid=NOBODY, exit_status=0)
+    run.remove_live()
+    condition, sentence = seen(watcher, clock)
+    assert condition == Condition.FINISHED
+    assert "no model" not in sentence
+    assert "deepeyes replay demo shows what was recorded" in sentence
+
+
 def test_the_last_picture_outlives_the_live_folder(run, watcher, clock):
     writer = make_writer(run.board)
     publish(writer, clock)

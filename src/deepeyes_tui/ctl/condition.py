@@ -35,9 +35,15 @@ def _goes_on(run: Run) -> bool:
 def status_line(run: Run) -> str:
     """Return the run's state in words, with its step, loss and accuracy. Raises RunError."""
     view = view_of(run)
-    step = str(view.snapshot.status.step if view.snapshot else 0)
-    said = step in re.findall(r"\d+", view.sentence.replace(",", ""))
-    return ", ".join([f"{run.name}: {view.sentence}", *([] if said else [f"step {step}"]), *_measured(view.snapshot)])
+    return ", ".join([f"{run.name}: {view.sentence}", *_step(view), *_measured(view.snapshot)])
+
+
+def _step(view: RunView) -> list[str]:
+    """Return the step, where there is one and the sentence does not name it."""
+    if view.snapshot is None:
+        return []
+    step = view.snapshot.status.step
+    return [] if str(step) in re.findall(r"\d+", view.sentence.replace(",", "")) else [f"step {step}"]
 
 
 def _measured(snapshot: Snapshot | None) -> list[str]:

@@ -16,9 +16,7 @@ from deepeyes_tui.link.runs import Run
 
 __all__ = ["Curve", "Event", "EventKind", "History", "HistoryError", "Limits", "Recorder", "history_path"]
 
-FILE = "history.sqlite"
-
 
 def history_path(run: Run) -> Path:
     """Return where the history of a run is, whether there is one or not."""
-    return run.folder / FILE
+    return run.history

@@ -39,7 +39,8 @@ MAX_NAME = 48
 MAX_SAME_NAME = 10_000
 UNFINISHED_AGE = 60.0
 """Seconds after which a live folder without a record counts as left behind: making both takes milliseconds."""
-LEFT = (RECORD, "history.sqlite", "output.log", "board")
+HISTORY = "history.sqlite"
+LEFT = (RECORD, HISTORY, "output.log", "board")
 """Files of which each tells that a folder is that of a run."""
 _ADOPTED = "adopted"
 
@@ -72,6 +73,11 @@ class Run:
     def log(self) -> Path:
         """What the script prints."""
         return self.folder / "output.log"
+
+    @property
+    def history(self) -> Path:
+        """What was recorded, from the moment on in which a model is watched."""
+        return self.folder / HISTORY
 
     @property
     def record_path(self) -> Path:

@@ -157,6 +157,12 @@ class Watcher:
                 return Condition.TRAINING, "training"
         return _ended_by_itself(status.state, status.step)
 
+    def _without_a_board(self) -> str:
+        if self._run.history.exists():
+            what = f"deepeyes replay {self._run.name} shows what was recorded"
+            return f"finished; its last state could not be kept (was the disk full?): {what}"
+        return "the script ended without calling deepeyes_tui.watch, and no model was found in it"
+
     def _judge_end(self) -> tuple[Condition, str]:
         record, state = self._record, self._snapshot.status.state if self._snapshot is not None else None
         step = self._snapshot.status.step if self._snapshot is not None else 0
@@ -167,12 +173,7 @@ class Watcher:
         if state in {RunState.FINISHED, RunState.STOPPED, RunState.FAILED}:
             return _ended_by_itself(RunState(state), step)
         if record.exit_status == 0:
-            if state is None:
-                return (
-                    Condition.FINISHED,
-                    "the script ended without calling deepeyes_tui.watch, and no model was found in it",
-                )
-            return Condition.FINISHED, f"finished after {step} steps"
+            return Condition.FINISHED, f"finished after {step} steps" if state is not None else self._without_a_board()
         return Condition.GONE, "gone: the training process ended without a word"
 
 
