@@ -98,7 +98,7 @@ def test_boxes_follow_the_positions_and_are_cut_at_the_borders():
 def test_the_layer_in_focus_streams_all_and_the_others_a_few_by_turns(monkeypatch):
     monkeypatch.setattr("deepeyes_tui.probe.gathering.EARLY", 1)
     data = list(batches(1 + TURNS))
-    few, all_of_them = (ring(stream(LeNet(), data, focus)) for focus in (None, "conv1"))
+    few, all_of_them = (ring(stream(LeNet(), data, focus, budget=1)) for focus in (None, "conv1"))
     assert few.written == 2 * BESIDE_FOCUS
     assert all_of_them.written == (1 + TURNS) * 8 * 22
     for step in (1, 1 + TURNS):
