@@ -20,6 +20,7 @@ from deepeyes_tui.link.control import ControlClient
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.runs import find_run
 from deepeyes_tui.link.snapshot import RunState
+from deepeyes_tui.probe.notices import Notices
 
 from . import models
 
@@ -352,3 +353,17 @@ def test_a_forked_child_leaves_the_run_alone():
         run = find_run("forked")
         assert run.live.exists()
     assert last_snapshot("forked").status.step == 2
+
+
+def test_notices_come_and_go_by_their_names():
+    notices = Notices()
+    notices.show("disk", "full")
+    notices.show_all("graphs", ["one", "two"])
+    notices.show("held", "paused")
+    notices.show("disk", "nearly full")
+    assert notices.sentences == ("nearly full", "one", "two", "paused")
+    for name in ("held", "disk", "unknown"):
+        notices.show(name, "")
+    assert notices.sentences == ("one", "two")
+    notices.clear()
+    assert notices.sentences == ()
