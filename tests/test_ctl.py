@@ -339,6 +339,28 @@ def test_the_journal_outlives_its_run(capsys):
     assert [(entry["number"], entry["undoes"]) for entry in entries] == [(1, None), (2, 1)]
 
 
+def test_a_journal_that_could_not_be_written_does_not_say_that_nothing_was_changed(capsys):
+    path = claim_run("demo").folder / JOURNAL
+    code = "import resource, signal, sys; from pathlib import Path; from deepeyes_tui.link.journal import *"
+    code += "; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); path = Path(sys.argv[1])"
+    code += "; resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 8,) * 2)"
+    code += "; append(path, Entry(3, 'set', 320, 0.0, 'ctl', 'lr 0.01 -> 0.001'))"
+    path.touch()
+    for count, kept in ((1, []), (2, ENTRIES[:1])):
+        for entry in kept:
+            append(path, entry)
+        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+        assert done.stderr.splitlines()[-1].startswith("OSError"), done.stderr
+        status, out, err = ctl(capsys, "journal")
+        assert (status, err) == (0, "")
+        assert "nothing was changed" not in out
+        assert f"{count} act{'s' if count > 1 else ''} could not be written here" in out
+        told = json.loads(ctl(capsys, "journal", "--json")[1])
+        assert (len(told["entries"]), told["missing"]) == (len(kept), count)
+    append(path, ENTRIES[1])
+    assert [entry["number"] for entry in json.loads(ctl(capsys, "journal", "--json")[1])["entries"]] == [1, 2]
+
+
 def test_a_damaged_journal(capsys):
     run = claim_run("demo")
     (run.folder / JOURNAL).write_text("nonsense\n")

@@ -16,7 +16,7 @@ from deepeyes_tui.ctl.tables import journal_lines, plan_lines, settings_lines
 from deepeyes_tui.link.client import ControlClient
 from deepeyes_tui.link.errors import ControlError, MessageError
 from deepeyes_tui.link.journal import JOURNAL as JOURNAL_FILE
-from deepeyes_tui.link.journal import read_journal
+from deepeyes_tui.link.journal import count_missing, read_journal
 from deepeyes_tui.link.messages import JSON, Action, Command, Outcome
 from deepeyes_tui.link.preview import Preview, Settings
 from deepeyes_tui.link.runs import Run, find_run
@@ -63,11 +63,12 @@ def _print_status(run: Run, *, as_json: bool) -> int:
 
 
 def _print_journal(run: Run, *, as_json: bool) -> int:
-    entries = read_journal(run.folder / JOURNAL_FILE)
+    path = run.folder / JOURNAL_FILE
+    entries, missing = read_journal(path), count_missing(path)
     if as_json:
-        print(json.dumps({"run": run.name, "entries": [asdict(entry) for entry in entries]}))
+        print(json.dumps({"run": run.name, "entries": [asdict(entry) for entry in entries], "missing": missing}))
     else:
-        print("\n".join(journal_lines(entries)))
+        print("\n".join(journal_lines(entries, missing)))
     return 0
 
 

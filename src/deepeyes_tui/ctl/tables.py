@@ -38,10 +38,14 @@ def settings_lines(settings: Settings) -> list[str]:
     return aligned([*rows, *more])
 
 
-def journal_lines(entries: Sequence[Entry]) -> list[str]:
-    """Return a line an act, in their order."""
+def journal_lines(entries: Sequence[Entry], missing: int = 0) -> list[str]:
+    """Return a line an act, in their order, and how many are missing as they could not be written."""
     head = ("number", "time", "step", "who", "what", "before", "after")
-    return aligned([head, *map(_entry, entries)]) if entries else ["nothing was changed yet"]
+    lines = aligned([head, *map(_entry, entries)]) if entries else []
+    if missing:
+        told = "1 act" if missing == 1 else f"{missing:,} acts"
+        lines.append(f"{told} could not be written here (was the disk full?): what was changed is not told in full")
+    return lines or ["nothing was changed yet"]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

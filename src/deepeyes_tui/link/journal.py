@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.messages import JSON
 
 JOURNAL = "journal.jsonl"
+HOLE = b"\0"
+"""What stands for an entry that could not be written: a file grows by zeros on a full disk, too."""
+BLANK = HOLE + b" \t\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Entry:
 
 
 def append(path: Path, entry: Entry) -> None:
-    """Add a line that is on the disk when this returns. Raises OSError, and leaves the file as it was."""
+    """Add a line that is on the disk when this returns. Raises OSError, and leaves a hole in its place."""
     line = json.dumps(asdict(entry)).encode("ascii") + b"\n"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -48,6 +52,8 @@ def append(path: Path, entry: Entry) -> None:
             os.fsync(fd)
         except OSError:
             os.ftruncate(fd, end)
+            with suppress(OSError):
+                os.ftruncate(fd, end + len(HOLE))
             raise
     finally:
         os.close(fd)
@@ -58,19 +64,27 @@ def read_journal(path: Path) -> list[Entry]:
 
     A file that is not there has no entries.
     """
+    return [decode_entry(line) for line in _read(path).split(b"\n")[:-1] if line.strip(BLANK)]
+
+
+def count_missing(path: Path) -> int:
+    """Return how many entries could not be written. Raises RunError."""
+    return _read(path).count(HOLE)
+
+
+def _read(path: Path) -> bytes:
     try:
-        text = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        return []
+        return b""
     except OSError as error:
         raise RunError(f"the journal cannot be read: {error.strerror or error}") from error
-    return [decode_entry(line) for line in text.split(b"\n")[:-1] if line.strip()]
 
 
 def decode_entry(line: bytes | str) -> Entry:
     """Return the entry of a line. Raises RunError."""
     try:
-        plain: dict[str, Any] = json.loads(line)
+        plain: dict[str, Any] = json.loads(line.strip(BLANK) if isinstance(line, bytes) else line)
         known = {name: plain[name] for name in Entry.__slots__ if name in plain}
         return Entry(**{**known, "plans": tuple(known.get("plans", ()))})
     except (ValueError, KeyError, TypeError, RecursionError) as error:
