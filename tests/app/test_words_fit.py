@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from deepeyes_tui.app.bindings import PaneName
+from deepeyes_tui.app.moves import to_layer, to_pane
 from deepeyes_tui.app.panes.instances import caption, short_caption
+from deepeyes_tui.app.panes.layers import draw_layers
 from deepeyes_tui.app.panes.log import pieces
 from deepeyes_tui.app.panes.training import draw_training
-from deepeyes_tui.app.picture import Painter
+from deepeyes_tui.app.picture import Painter, as_text
 from deepeyes_tui.link.snapshot import Series
 from tests.app import synthetic
 from tests.app.test_map_panes import on
@@ -60,3 +62,19 @@ def test_a_flat_curve_takes_little_room():
     lines = list(draw_training(shown, 60, 40).lines())
     heads = [row for row, line in enumerate(lines) if line.startswith(("loss", "learning_rate"))]
     assert heads == [0, 33]
+
+
+@pytest.mark.parametrize("pane", [PaneName.LAYERS, PaneName.LAYER, PaneName.FILTERS])
+def test_a_frozen_layer_is_said_to_be(pane):
+    made = synthetic.snapshot()
+    layers = tuple(replace(info, frozen=info.name == "conv2") for info in made.layers)
+    plain, frozen = (to_layer(synthetic.scene(shown), 1) for shown in (made, replace(made, layers=layers)))
+    texts = [as_text(to_pane(shown, pane).with_desk(full=True), 100, 40) for shown in (plain, frozen)]
+    assert ["frozen" in text for text in texts] == [False, True]
+
+
+def test_the_list_names_each_frozen_layer():
+    made = synthetic.snapshot()
+    layers = tuple(replace(info, frozen=info.name == "conv2") for info in made.layers)
+    rows = draw_layers(synthetic.scene(replace(made, layers=layers)), 80, 20).lines()
+    assert [row.split()[1] for row in rows[1:5] if "frozen" in row] == ["frozen"]

@@ -9,7 +9,7 @@ import numpy as np
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.chosen import mean_activation
 from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table, wrapped
-from deepeyes_tui.app.panes.words import filter_words, layer_name, reliability
+from deepeyes_tui.app.panes.words import FROZEN, filter_words, layer_name, reliability
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.heatmap import HeatmapLayout, draw_heatmap, draw_legend, layout_heatmap
 from deepeyes_tui.app.plots.inks import Ink
@@ -109,7 +109,8 @@ def _facts(scene: Scene) -> str:
         return ""
     marks = len(scene.selection.marks)
     order = "by value" if scene.desk.by_value else "in order"
-    words = [layer_name(scene, scene.selection.layer, 20), str(shown_quantity(scene)), order]
+    name = layer_name(scene, scene.selection.layer, 20)
+    words = [f"{name} {FROZEN}" if scene.layer.info.frozen else name, str(shown_quantity(scene)), order]
     return ", ".join(words + ([f"{marks} marked"] if marks else []))
 
 

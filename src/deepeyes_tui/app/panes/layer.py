@@ -158,7 +158,6 @@ def _flowed(words: list[tuple[str, int]], width: int) -> list[list[Piece]]:
 def info_words(info: LayerInfo, ascii: bool = False) -> list[str]:
     """Return what is fixed of a layer, in words."""
     words = [f"{info.filters:,} {printable(info.unit, 20, ascii)}", f"{info.parameters:,} parameters"]
-    words += ["frozen"] if info.frozen else []
     words += [f"used {info.calls:,} times in a pass"] if info.calls > 1 else []
     words += [f"also {printable(', '.join(info.also), 60, ascii)}"] if info.also else []
     words += ["strength without its sign"] if info.signed else []

@@ -12,7 +12,7 @@ from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.folding import folds, list_rows, place_of_cursor, row_at_cursor
 from deepeyes_tui.app.panes.base import Pane, sentence, table, window, write
 from deepeyes_tui.app.panes.groups import HISTORY_HIGH, Cell, group_cells, group_findings, layers_cell, lost_words
-from deepeyes_tui.app.panes.words import findings, layer_name, marked_words, nonfinite_words, purity_text, waits
+from deepeyes_tui.app.panes.words import FROZEN, findings, layer_name, marked_words, nonfinite_words, purity_text, waits
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short, unknown
@@ -116,7 +116,7 @@ def shown_columns(width: int, longest: int, maps: bool = False) -> tuple[int, li
     """
     columns = [replace(c, rank=0) if maps and c.head in OF_MAPS else c for c in COLUMNS]
     wish = min(max(longest, NAME_LEAST), NAME_WISH)
-    left = width - 2 - wish
+    left = width - 3 - wish
     for column in sorted(columns, key=lambda c: c.rank):
         if column.width + GAP <= left:
             left -= column.width + GAP
@@ -135,7 +135,7 @@ def draw_layers(scene: Scene, width: int, height: int) -> Canvas:
     rows, here, seen = seen_rows(scene, height, len(words))
     folded, tree = folds(scene), scene.tree
     every = rows if tree is None else tree.rows
-    longest = max(_indent(row, tree is not None) + cell_len(_label(scene, row)) for row in every)
+    longest = max(_indent(row, tree is not None) + cell_len(_label(scene, row) + _state(scene, row)) for row in every)
     name_width, columns = shown_columns(width, longest, scene.desk.maps_screen)
     _heads(canvas, scene, name_width, columns)
     for row, place in enumerate(seen, 1):
@@ -192,6 +192,12 @@ def _label(scene: Scene, row: Row) -> str:
     return scene.snapshot.layers[row.layers[0]].unit if row.within and scene.snapshot is not None else row.label
 
 
+def _state(scene: Scene, row: Row) -> str:
+    """Return what stands behind the name of a layer that is not trained."""
+    frozen = not row.is_group and scene.snapshot is not None and scene.snapshot.layers[row.layers[0]].frozen
+    return f" {FROZEN}" if frozen else ""
+
+
 def _name(canvas: Canvas, row: int, scene: Scene, shown: Row, width: int, here: bool, folded: Paths) -> None:
     """Write the name of a layer or a group; before a group stands whether it is folded."""
     look = Look.BOLD if here else Look.PLAIN
@@ -203,7 +209,9 @@ def _name(canvas: Canvas, row: int, scene: Scene, shown: Row, width: int, here: 
         canvas.text(row, indent, "+" if shown.path in folded else "-", Ink.ACCENT, look)
     ink = Ink.TITLE if shown.is_group else Ink.DEFAULT
     label = printable(_label(scene, shown), width - indent, scene.ascii)
-    canvas.text(row, 2 + indent, label, ink, look | reverse)
+    end = canvas.text(row, 2 + indent, label, ink, look | reverse)
+    if end + len(_state(scene, shown)) <= 2 + width:
+        canvas.text(row, end, _state(scene, shown), Ink.ACCENT)
 
 
 def _cells(

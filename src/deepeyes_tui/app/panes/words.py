@@ -16,6 +16,8 @@ from deepeyes_tui.link.snapshot import LayerStatistics, Snapshot
 Said = tuple[str, int]
 ONE_OF = {"filters": "filter", "units": "unit", "heads": "head", "dimensions": "dimension"}
 """One of what a layer's filters are."""
+FROZEN = "frozen"
+"""Of a layer of which nothing is trained."""
 WAITS = "waits for the next look"
 RECENT_STEPS = 100
 """Observed steps after which the square of a filter that was not reached again has half its size."""
@@ -102,10 +104,11 @@ def label_name(labels: Sequence[str], number: int, ascii: bool = False) -> str:
 
 def findings(layer: LayerStatistics, ascii: bool = False) -> list[Said]:
     """Return what is worth knowing of a layer, the most important first."""
+    said: list[Said] = [(FROZEN, Ink.ACCENT)] if layer.info.frozen else []
     if not layer.has_run:
-        return [("has not run", Ink.MUTED)]
+        return [*said, ("has not run", Ink.MUTED)]
     lost = nonfinite_words(layer)
-    said: list[Said] = [(lost, Ink.ERROR)] if lost else []
+    said = [(lost, Ink.ERROR), *said] if lost else said
     if waits(layer):
         return [*said, (f"perplexity {WAITS}", Ink.MUTED), *degenerated_words(layer)]
     return [*said, stable_words(layer), *degenerated_words(layer), undetected_words(layer, ascii)]
