@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -140,3 +141,13 @@ async def test_tabs_are_clicked_where_they_stand(size):
             await pilot.click(offset=(rule.index(f" {key} ") + 1, app.surface.arrangement.header.height))
             assert app.scene.desk.focus is name
             rule = screen(app).splitlines()[app.surface.arrangement.header.height]
+
+
+def test_the_share_of_dead_filters_waits_until_all_layers_are_judged():
+    made = snapshot()
+    assert beside_of("run", "training", made).dead > 0
+    made = snapshot()
+    made.arrays["dead_window"][1] = 0
+    assert math.isnan(beside_of("run", "training", made).dead)
+    made.arrays["observed"][1] = 0
+    assert beside_of("run", "training", replace(made)).dead > 0

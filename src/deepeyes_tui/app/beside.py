@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from deepeyes_tui.app.totals import totals
 from deepeyes_tui.history import History, HistoryError, history_path
 from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.snapshot import Series, Snapshot, Status
@@ -41,9 +40,10 @@ def parameters_of(snapshot: Snapshot) -> int:
 
 
 def dead_share(snapshot: Snapshot) -> float:
-    """Return the share of all filters that are dead; NaN without any."""
-    dead = snapshot.arrays["dead"]
-    return float(np.mean(dead)) if len(dead) else float("nan")
+    """Return the share of all filters that are dead; NaN without any, and until all layers that have run are judged."""
+    known = totals(snapshot)
+    filters, judged = int(known.filters.sum()), bool((known.judged | ~known.has_run).all())
+    return int(known.dead.sum()) / filters if filters and judged else float("nan")
 
 
 class BoardBeside:
