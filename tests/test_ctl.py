@@ -50,8 +50,8 @@ ENTRIES = (
 class Run:
     """A run whose training loop keeps the commands it gets; it refuses what concerns a layer `nothing`."""
 
-    def __init__(self, states, window=200):
-        self.run = claim_run("demo", command=["train.py"])
+    def __init__(self, states, window=200, of=None):
+        self.run = of or claim_run("demo", command=["train.py"])
         arrays = make_arrays(fill=0)
         for name, filters in states.items():
             arrays[name][filters] = True
@@ -439,6 +439,22 @@ def test_a_run_that_has_gone(capsys):
     status, _, err = ctl(capsys, "prune", "conv1", "3")
     assert status == 1
     assert "the run is gone" in err
+
+
+def test_a_run_that_is_starting(capsys):
+    claim_run("demo")
+    status, _, err = ctl(capsys, "prune", "conv1", "3", "--timeout", "0.1")
+    assert (status, err) == (1, "demo: is starting: nothing to steer yet\n")
+
+
+def test_a_run_that_listens_a_little_later_is_waited_for(capsys):
+    claimed, made = claim_run("demo"), []
+    begin = threading.Timer(0.3, lambda: made.append(Run({}, of=claimed)))
+    begin.start()
+    status, _, err = ctl(capsys, "pause")
+    begin.join()
+    made[0].end()
+    assert (status, err, [command.action for command in made[0].commands]) == (0, "", ["pause"])
 
 
 def test_a_run_that_does_not_answer_in_time(capsys):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deepeyes_tui.link.control import MAX_WAITING, ControlClient, ControlError, ControlServer
+from deepeyes_tui.link.errors import NobodyListensError
 from deepeyes_tui.link.messages import (
     MAX_LINE,
     Action,
@@ -24,6 +25,7 @@ from deepeyes_tui.link.messages import (
     decode_outcome,
     encode,
 )
+from deepeyes_tui.link.runs import claim_run
 from deepeyes_tui.link.serving import MAX_CLIENTS
 
 
@@ -269,6 +271,14 @@ async def test_nobody_listens(path, tmp_path):
         await ControlClient(path).send_async(Command(Action.PAUSE))
     with pytest.raises(ControlError, match="the run is gone"):
         ControlClient(tmp_path / "no" / "folder" / ("x" * 120)).send(Command(Action.PAUSE))
+
+
+async def test_a_run_that_is_there_but_does_not_listen_yet_is_not_called_gone():
+    run = claim_run("demo")
+    with pytest.raises(NobodyListensError, match="the run is starting"):
+        ControlClient(run.control).send(Command(Action.PAUSE))
+    with pytest.raises(NobodyListensError, match="the run is starting"):
+        await ControlClient(run.control).send_async(Command(Action.PAUSE))
 
 
 def test_the_end_answers_what_was_waiting(path):

@@ -7,14 +7,15 @@ import getpass
 import json
 import sys
 from dataclasses import asdict
+from time import monotonic, sleep
 
 from deepeyes_tui.ctl.arguments import add_actions
 from deepeyes_tui.ctl.board import filters_in_state
-from deepeyes_tui.ctl.condition import status_line, why_unheard
+from deepeyes_tui.ctl.condition import may_listen_soon, status_line, why_unheard
 from deepeyes_tui.ctl.orders import JOURNAL, Order
 from deepeyes_tui.ctl.tables import journal_lines, plan_lines, settings_lines
 from deepeyes_tui.link.client import ControlClient
-from deepeyes_tui.link.errors import ControlError, MessageError
+from deepeyes_tui.link.errors import ControlError, MessageError, NobodyListensError
 from deepeyes_tui.link.journal import JOURNAL as JOURNAL_FILE
 from deepeyes_tui.link.journal import count_missing, read_journal
 from deepeyes_tui.link.messages import JSON, Action, Command, Outcome
@@ -23,6 +24,9 @@ from deepeyes_tui.link.runs import Run, find_run
 from deepeyes_tui.listing import facts
 
 __all__ = ["add_actions", "control"]
+
+STARTS_WITHIN, LOOK_EVERY = 5.0, 0.1
+"""Seconds to wait for a run that is there to listen: one that trains already does so in a moment."""
 
 
 def control(options: argparse.Namespace) -> int:
@@ -41,14 +45,25 @@ def control(options: argparse.Namespace) -> int:
 
 def _sent(run: Run, order: Order, timeout: float) -> Outcome:
     """Return what becomes of an order. Raises ControlError and RunError."""
-    client, sender = ControlClient(run.control), f"deepeyes ctl ({_user()})"
-    arguments = dict(order.arguments)
+    sender, arguments = f"deepeyes ctl ({_user()})", dict(order.arguments)
     if order.states:
-        outcome = client.send(Command(Action.SETTINGS, sender=sender), timeout)
+        outcome = _heard(run, Command(Action.SETTINGS, sender=sender), timeout)
         if not outcome.ok:
             return outcome
         arguments |= _on_board(run, order, Settings.from_json(outcome.details).structure)
-    return client.send(Command(order.action, arguments, sender=sender), timeout)
+    return _heard(run, Command(order.action, arguments, sender=sender), timeout)
+
+
+def _heard(run: Run, command: Command, timeout: float) -> Outcome:
+    """Send a command, to a run that is starting as soon as it listens. Raises ControlError and RunError."""
+    client, until = ControlClient(run.control), monotonic() + min(timeout, STARTS_WITHIN)
+    while True:
+        try:
+            return client.send(command, timeout)
+        except NobodyListensError:
+            if monotonic() >= until or not may_listen_soon(run):
+                raise
+        sleep(LOOK_EVERY)
 
 
 def _on_board(run: Run, order: Order, structure: int) -> dict[str, JSON]:

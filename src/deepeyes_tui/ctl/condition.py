@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from deepeyes_tui.link.errors import RunError
+from deepeyes_tui.link.errors import NobodyListensError, RunError
+from deepeyes_tui.link.folders import is_own
 from deepeyes_tui.link.runs import Run, is_live, list_runs
 from deepeyes_tui.link.snapshot import Snapshot
 from deepeyes_tui.link.watcher import RunView, Watcher
@@ -61,9 +62,17 @@ def _figure(name: str, value: float) -> str:
     return f"{name} NaN" if math.isnan(value) else f"{name} {value:.4g}"
 
 
+def may_listen_soon(run: Run) -> bool:
+    """Return whether a run is there to which nobody listens yet. Raises RunError."""
+    return is_live(run) and is_own(run.live) and not view_of(run).condition.is_over
+
+
 def why_unheard(run: Run, error: Exception) -> str:
     """Say why a run did not take a command: of one that has ended how, and which others live. Raises RunError."""
     view = view_of(run)
+    if isinstance(error, NobodyListensError) and may_listen_soon(run):
+        begun = view.snapshot is not None
+        return f"does not listen now ({view.sentence})" if begun else "is starting: nothing to steer yet"
     if not view.condition.is_over:
         return str(error)
     names = [other.name for other in list_runs() if other.name != run.name and _goes_on(other)]

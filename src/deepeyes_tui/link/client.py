@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from deepeyes_tui.link.errors import ControlError, MessageError
+from deepeyes_tui.link.errors import ControlError, MessageError, NobodyListensError, RunError
 from deepeyes_tui.link.messages import MAX_LINE, Command, Outcome, decode_outcome, encode
+from deepeyes_tui.link.records import read_record
 from deepeyes_tui.link.sockets import peer_is_trusted, short_path
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer: several of the longest steps that are usual."""
 
 _GONE = "the run is gone: nobody listens at its control socket"
+_DEAF = "nobody listens at the control socket: the run is starting, or its training is over"
 _STRANGER = "the control socket belongs to another user"
 
 
@@ -28,7 +30,10 @@ class ControlClient:
         self._ids = itertools.count(1)
 
     def send(self, command: Command, timeout: float = TIMEOUT) -> Outcome:
-        """Send and wait for what becomes of it, `timeout` seconds at most. Raises ControlError."""
+        """Send and wait for what becomes of it, `timeout` seconds at most.
+
+        Raises ControlError; NobodyListensError where nothing was sent.
+        """
         command = self._numbered(command)
         line = _line(command)
         deadline = monotonic() + timeout
@@ -44,6 +49,8 @@ class ControlClient:
             raise ControlError(_late(timeout)) from error
         except BlockingIOError as error:
             raise ControlError(_late(timeout)) from error
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise NobodyListensError(self._unheard()) from error
         except OSError as error:
             raise ControlError(_GONE) from error
 
@@ -56,6 +63,8 @@ class ControlClient:
                 return await self._exchange(line, command)
         except TimeoutError as error:
             raise ControlError(_late(timeout)) from error
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise NobodyListensError(self._unheard()) from error
         except OSError as error:
             raise ControlError(_GONE) from error
 
@@ -76,6 +85,13 @@ class ControlClient:
                     return outcome
         finally:
             writer.close()
+
+    def _unheard(self) -> str:
+        """Say why nobody listens, by the record beside the socket."""
+        try:
+            return _DEAF if read_record(self._path.parent).alive else _GONE
+        except RunError:
+            return _GONE
 
     def _numbered(self, command: Command) -> Command:
         return command if command.id else replace(command, id=next(self._ids))

@@ -23,6 +23,10 @@ class ControlError(LinkError):
     """A command could not be sent, or nobody answered."""
 
 
+class NobodyListensError(ControlError):
+    """A command could not be sent: there is no control socket, or nobody at its other end."""
+
+
 class RunError(LinkError):
     """A run's folder cannot be made, found or used."""
 
