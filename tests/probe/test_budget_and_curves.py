@@ -8,10 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepeyes_tui.link.snapshot import RunState, Status
+from deepeyes_tui.link.watcher import SILENT_AFTER
 from deepeyes_tui.probe.border import ERRORS_TOLERATED, Border
 from deepeyes_tui.probe.budget import ADVANCE, EAGER_FOR, HEADROOM, LEAST_PORTION, Budget
 from deepeyes_tui.probe.curves import ThinnedCurve
+from deepeyes_tui.probe.publishing import EVERY, RAREST, Publisher
 from deepeyes_tui.probe.scalars import MOST_CURVES, Scalars, batch_accuracy, curve_name
+from deepeyes_tui.probe.statistics.table import StatisticsTable
 
 
 def simulate(budget, *, step, observing, idle=0.0, steps=4000):
@@ -53,7 +57,7 @@ def test_a_training_is_looked_at_most_often_when_it_begins():
     _, observed = simulate(Budget(0.02), step=0.02, observing=0.01, steps=30_000)
     minute = round(EAGER_FOR / 0.02)
     first, last = (sum(start <= number < start + minute for number in observed) for start in (0, 30_000 - minute))
-    assert 1.25 * last < first < 2 * last
+    assert 1.08 * last < first < 1.6 * last
 
 
 def test_a_pause_saves_up_for_no_burst():
@@ -169,3 +173,15 @@ def test_accuracy_only_where_output_and_targets_fit():
     assert batch_accuracy(None, targets) is None
     assert batch_accuracy(output[:0], targets[:0]) is None
     assert batch_accuracy(output[:, :1], targets) is None
+
+
+def test_what_is_published_is_never_older_than_viewers_have_patience(tmp_path):
+    status = Status(state=RunState.TRAINING)
+    table = StatisticsTable([])
+    for share, every in ((1.0, EVERY), (1e-9, RAREST)):
+        publisher = Publisher(tmp_path / "board", "run", (), share)
+        publisher.open([])
+        publisher.publish(status, table, Scalars())
+        assert publisher._every == every
+        publisher.close()
+    assert RAREST < SILENT_AFTER

@@ -19,7 +19,7 @@ from deepeyes_tui.link.board import BoardReader
 from deepeyes_tui.link.control import ControlClient
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.runs import find_run
-from deepeyes_tui.link.snapshot import RunState
+from deepeyes_tui.link.snapshot import LEAST_WINDOW, RunState
 from deepeyes_tui.probe.notices import Notices
 
 from . import models
@@ -163,7 +163,7 @@ def test_all_zero_layer_is_dead_and_undetected():
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3))
     nn.init.zeros_(model[0].weight), nn.init.constant_(model[0].bias, -1)
     model[0].requires_grad_(False)
-    layer = watched(model, batches(8, shape=(3,), classes=3)).layer(0)
+    layer = watched(model, batches(LEAST_WINDOW, shape=(3,), classes=3), budget=1.0).layer(0)
     assert layer.dead.all()
     assert layer.undetected == 1
 

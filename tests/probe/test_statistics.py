@@ -106,7 +106,7 @@ def observation(step, *layers):
 
 def test_table_adds_up_and_finds_dead_and_always_on_filters():
     table, draw = StatisticsTable([3, 2]), torch.Generator().manual_seed(1)
-    for step in range(1, 11):
+    for step in range(1, 21):
         a = torch.rand(50, 3, generator=draw)
         a[:, 0] = 0
         a[:, 2] = 10
@@ -117,7 +117,7 @@ def test_table_adds_up_and_finds_dead_and_always_on_filters():
     assert arrays["frequency"][2] == pytest.approx(1)
     assert arrays["undetected"].tolist() == [0, 1]
     assert np.allclose(arrays["histogram"].sum(1) + arrays["undetected"], 1)
-    assert arrays["observed"].tolist() == [10, 10]
+    assert arrays["observed"].tolist() == [20, 20]
 
 
 def test_a_filter_that_dies_is_found_once_its_window_has_passed():

@@ -18,8 +18,8 @@ PERPLEXITY_BINS = 30
 STABILITY_HISTORY = 32
 STABLE_BELOW = 0.05
 STABLE_WINDOWS = 5
-LEAST_WINDOW = 5
-"""Observed steps before any filter is called dead or always on."""
+LEAST_WINDOW = 20
+"""Observed steps before any filter is called dead or always on: at the very start, units fall silent and come back."""
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]

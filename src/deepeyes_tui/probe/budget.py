@@ -6,12 +6,12 @@ import math
 from collections import deque
 from statistics import median
 
-HEADROOM = 0.6
+HEADROOM = 0.8
 """Of the budget; the rest covers what cannot be timed from inside: evicted caches, page faults, a reader's load."""
 EAGER_FOR = 60.0
 """Seconds of training over which looks come more often: the whole budget is spent at first, `HEADROOM` by and by."""
 MOST_OBSERVATIONS_PER_SECOND = 10.0
-ADVANCE = 0.05
+ADVANCE = 0.2
 """Seconds in the purse at the start: short runs are to be seen too."""
 AVERAGED_OVER = 20.0
 """Seconds over which the cost that is shown is averaged."""

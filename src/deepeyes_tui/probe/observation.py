@@ -5,6 +5,7 @@ Vectors of the same layer merge by sums and maxima, over calls within a step as 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from deepeyes_tui.link.snapshot import PERPLEXITY_BINS
 
 UNDETECTED_BELOW = 1e-6
 ACTIVE_ABOVE = 0.5
+NONE = torch.zeros((), dtype=torch.long)
 COUNTS = 3 + PERPLEXITY_BINS + 1
 """Instances, NaN, infinite, a bin each, undetected: the leading entries of a vector."""
 
@@ -35,27 +37,28 @@ def reduce_activations(activations: Tensor, peak: Tensor) -> Tensor:
     total = a.sum(1)  # (S,)
     detected = total > UNDETECTED_BELOW
     safe = torch.where(detected, total, 1.0)
-    perplexity = torch.exp(torch.special.entr(a).sum(1) / safe + torch.log(safe))
-    share = (perplexity - 1) / max(filters - 1, 1)
-    place = (share * PERPLEXITY_BINS).long().clamp_(0, PERPLEXITY_BINS - 1)
+    perplexity = torch.exp(torch.log(safe) - _x_log_x(a).sum(1) / safe)
+    place = ((perplexity - 1) * (PERPLEXITY_BINS / max(filters - 1, 1))).long().clamp_(0, PERPLEXITY_BINS - 1)
     place = torch.where(detected, place, PERPLEXITY_BINS)
     if broken is not None:  # what is not finite is no sign that nothing was detected
         place = torch.where(broken & ~detected, -1, place)
     bins = torch.arange(PERPLEXITY_BINS + 1, device=a.device)
-    vector = torch.empty(COUNTS + 2 * filters, dtype=torch.float32, device=a.device)
-    vector[0], vector[1], vector[2] = (place >= 0).sum() if broken is not None else len(a), nan, infinite
-    vector[3:COUNTS] = (place.unsqueeze(1) == bins).sum(0)
-    vector[COUNTS : COUNTS + filters] = top
-    vector[COUNTS + filters :] = (a > ACTIVE_ABOVE).sum(0)
-    return vector
+    counts = torch.tensor([len(a), 0, 0]) if broken is None else torch.stack([(place >= 0).sum(), nan, infinite])
+    active = (a > ACTIVE_ABOVE).sum(0)
+    return torch.cat([counts.float(), (place.unsqueeze(1) == bins).sum(0), top, active]).float()
 
 
-def _without_nonfinite(a: Tensor) -> tuple[Tensor, Tensor | int, Tensor | int, Tensor | None]:
+def _x_log_x(a: Tensor) -> Tensor:
+    """Return `a ln a`, 0 where `a` is 0; on a CPU three times as fast as `torch.special.entr`, which is slow at 0."""
+    return a.clamp_min(torch.finfo(a.dtype).tiny).log_().mul_(a)
+
+
+def _without_nonfinite(a: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Return the activations with zeros for what is not finite, how many were NaN and infinite, and the instances
     `(S,)` that had any; None where it is known that none had.
     """
-    if not a.is_cuda and bool(torch.isfinite(a.sum())):  # on a GPU, looking would be waiting
-        return a, 0, 0, None
+    if a.device.type == "cpu" and math.isfinite(a.sum()):  # elsewhere, looking would be waiting
+        return a, NONE, NONE, None
     finite = torch.isfinite(a)
     nan = torch.isnan(a).sum()
     return torch.where(finite, a, 0.0), nan, (~finite).sum() - nan, ~finite.all(1)

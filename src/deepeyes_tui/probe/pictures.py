@@ -55,10 +55,13 @@ def window_of(point: OutputPoint, grid: tuple[int, ...], size: tuple[int, int]) 
 
 @dataclass(slots=True)
 class _Pass:
-    """The pictures `(N, C, H, W)` of one pass on one device."""
+    """The pictures `(N, C, H, W)` of one pass on one device; by how much they were shrunk, `(N, H', W', C)` as they are
+    and as shades.
+    """
 
     pictures: Tensor
-    levels: dict[int, Tensor] = field(default_factory=dict)
+    shrunk: dict[int, Tensor] = field(default_factory=dict)
+    shades: dict[int, Tensor] = field(default_factory=dict)
 
 
 class Pictures:
@@ -100,12 +103,15 @@ class Pictures:
         Only where `channels` are not 0 and `size` fits. Nothing waits for the device.
         """
         device = seen.inputs.device
-        level = self._level(device, window.shrink)  # (N, H', W', C)
+        shown = self._shrunk(device, window.shrink)
         if not window.step[0] and not window.step[1] and not window.start[0] and not window.start[1]:
-            return level[seen.inputs, : window.shape[0], : window.shape[1]]
-        rows, inside_rows = _places(window, 0, seen, level.shape[1])
-        columns, inside_columns = _places(window, 1, seen, level.shape[2])
-        picked = _pick(level, seen.inputs, rows, columns)
+            return self._shaded(device, window.shrink)[seen.inputs, : window.shape[0], : window.shape[1]]
+        rows, inside_rows = _places(window, 0, seen, shown.shape[1])
+        columns, inside_columns = _places(window, 1, seen, shown.shape[2])
+        if len(seen.inputs) * math.prod(window.shape) < math.prod(shown.shape[:3]):
+            picked = self._shades(device, _pick(shown, seen.inputs, rows, columns))
+        else:
+            picked = _pick(self._shaded(device, window.shrink), seen.inputs, rows, columns)
         if inside_rows is None and inside_columns is None:
             return picked
         inside = (rows >= 0 if inside_rows is None else inside_rows).unsqueeze(2) & (
@@ -113,16 +119,22 @@ class Pictures:
         ).unsqueeze(1)
         return torch.where(inside.unsqueeze(3), picked, self._shades(device, torch.zeros((), device=device)))
 
-    def _level(self, device: torch.device, shrink: int) -> Tensor:
+    def _shrunk(self, device: torch.device, shrink: int) -> Tensor:
         own = self._passes[device]
-        if shrink not in own.levels:
+        if shrink not in own.shrunk:
             shown = own.pictures[:, : self.channels(device)].float()
-            if not own.levels:
+            if not own.shrunk:
                 self._widen(device, shown)
             if shrink > 1:
                 shown = functional.avg_pool2d(shown, shrink, ceil_mode=True)
-            own.levels[shrink] = self._shades(device, shown.movedim(1, 3)).contiguous()
-        return own.levels[shrink]
+            own.shrunk[shrink] = shown.movedim(1, 3).contiguous()
+        return own.shrunk[shrink]
+
+    def _shaded(self, device: torch.device, shrink: int) -> Tensor:
+        own = self._passes[device]
+        if shrink not in own.shades:
+            own.shades[shrink] = self._shades(device, self._shrunk(device, shrink))
+        return own.shades[shrink]
 
     def _widen(self, device: torch.device, shown: Tensor) -> None:
         if self._mean and len(self._mean) in (1, shown.shape[1]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic, perf_counter
+from statistics import median
+from time import monotonic, thread_time
 
 from deepeyes_tui.link.board import BoardWriter
 from deepeyes_tui.link.snapshot import LayerInfo, Status
@@ -16,6 +17,8 @@ from deepeyes_tui.probe.statistics.table import StatisticsTable
 
 EVERY = 0.25
 """Seconds between two publications: what a viewer draws at most."""
+RAREST = 4.0
+"""Seconds between two publications at most: viewers take a run that is quiet for longer for one that hangs."""
 SHARE_OF_BUDGET = 0.1
 RATE_OVER = 5.0
 """Seconds over which steps per second are counted."""
@@ -88,6 +91,7 @@ class Publisher:
         self.generation = 0
         self._last = 0.0
         self._every = EVERY
+        self._taken: deque[float] = deque(maxlen=5)
 
     def open(self, infos: Sequence[LayerInfo]) -> None:
         """Start a board for these layers; one that was there tells its readers to look for the new one."""
@@ -116,10 +120,10 @@ class Publisher:
         """Put everything on the board; what takes long is done less often."""
         if self._writer is None:
             return
-        started = perf_counter()
+        started = thread_time()
         self._writer.publish(status, table.arrays(), scalars.series())
-        taken = perf_counter() - started
-        self._every = max(EVERY, taken / (SHARE_OF_BUDGET * self._share))
+        self._taken.append(thread_time() - started)
+        self._every = min(max(EVERY, median(self._taken) / (SHARE_OF_BUDGET * self._share)), RAREST)
         self._last = monotonic()
 
     def close(self, *, superseded: bool = False) -> None:
