@@ -60,6 +60,21 @@ def test_data_parallel() -> None:
     cut_and_back(nn.DataParallel(LENET.model()))
 
 
+def test_after_a_cut_that_failed_distributed_training_goes_on(alone: None) -> None:
+    model, batch = nn.parallel.DistributedDataParallel(LENET.model()), LENET.batch()
+    optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+    train(model, batch, [optimizer])
+    plan = plan_removal(model, "conv1", (0, 4), batch)
+
+    def refuse() -> None:
+        raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        apply(plan, model, optimizer, commit=refuse)
+    losses = train(model, batch, [optimizer], 4)
+    assert losses[-1] < losses[0]
+
+
 def test_a_model_and_its_wrapper_are_one() -> None:
     model, batch = LENET.model(), LENET.batch()
     plan = plan_removal(model, "conv1", (0, 4), batch)
