@@ -21,7 +21,8 @@ from deepeyes_tui.link.runs import claim_run
 from deepeyes_tui.link.snapshot import LEAST_WINDOW, RunState, Status
 from tests.link.boards import make_arrays, make_series, make_writer
 
-STRUCTURE = 4
+SEEN, STRUCTURE = 1, 4
+"""The network's structure as the board tells it, and as the settings do."""
 PARTS = (Part("features.0.weight", 0, 20, 17, "writes"), Part("fc.weight", 1, 320, 272, "reads"))
 PREVIEW = Preview(
     "prune 3 filters of features.0",
@@ -150,7 +151,8 @@ def test_what_is_sent(capsys, run, words, action, arguments):
     status, out, err = ctl(capsys, *words.split())
     assert (status, err) == (0, "")
     assert out == f"demo: {action} done\n"
-    assert run.sent() == (action, arguments)
+    seen = {"structure": SEEN} if action in (*SURGERY, "undo", "freeze", "unfreeze") else {}
+    assert run.sent() == (action, {**arguments, **seen})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from time import monotonic, sleep
 
 from deepeyes_tui.ctl.arguments import add_actions
-from deepeyes_tui.ctl.board import filters_in_state
+from deepeyes_tui.ctl.board import filters_in_state, structure_on_board
 from deepeyes_tui.ctl.condition import may_listen_soon, status_line, why_unheard
 from deepeyes_tui.ctl.orders import JOURNAL, Order
 from deepeyes_tui.ctl.tables import journal_lines, plan_lines, settings_lines
@@ -18,13 +18,15 @@ from deepeyes_tui.link.client import ControlClient
 from deepeyes_tui.link.errors import ControlError, MessageError, NobodyListensError
 from deepeyes_tui.link.journal import JOURNAL as JOURNAL_FILE
 from deepeyes_tui.link.journal import count_missing, read_journal
-from deepeyes_tui.link.messages import JSON, Action, Command, Outcome
+from deepeyes_tui.link.messages import JSON, SURGERY, Action, Command, Outcome
 from deepeyes_tui.link.preview import Preview, Settings
 from deepeyes_tui.link.runs import Run, find_run
 from deepeyes_tui.listing import facts
 
 __all__ = ["add_actions", "control"]
 
+OF_A_STRUCTURE = frozenset({*SURGERY, Action.UNDO, Action.FREEZE, Action.UNFREEZE})
+"""What is meant for the network as it is when the command is given, not for what others make of it meanwhile."""
 STARTS_WITHIN, LOOK_EVERY = 5.0, 0.1
 """Seconds to wait for a run that is there to listen: one that trains already does so in a moment."""
 
@@ -51,6 +53,8 @@ def _sent(run: Run, order: Order, timeout: float) -> Outcome:
         if not outcome.ok:
             return outcome
         arguments |= _on_board(run, order, Settings.from_json(outcome.details).structure)
+    elif order.action in OF_A_STRUCTURE and (structure := structure_on_board(run)) is not None:
+        arguments["structure"] = structure
     return _heard(run, Command(order.action, arguments, sender=sender), timeout)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from deepeyes_tui.ctl.condition import view_of
 from deepeyes_tui.link.errors import RunError
 from deepeyes_tui.link.runs import Run
 from deepeyes_tui.link.snapshot import LEAST_WINDOW, LayerStatistics, Snapshot
-from deepeyes_tui.link.watcher import Watcher
 
 
 def filters_in_state(run: Run, states: Sequence[str], layers: Sequence[str]) -> dict[str, list[int]]:
@@ -33,13 +33,25 @@ def filters_in_state(run: Run, states: Sequence[str], layers: Sequence[str]) -> 
     return found
 
 
+def structure_on_board(run: Run) -> int | None:
+    """Return the number of the structure that the network has now, None where nothing is known. Raises RunError."""
+    snapshot = view_of(run).snapshot
+    return snapshot.generation if snapshot is not None else None
+
+
+def structure_of(run: Run) -> int | None:
+    """Return by which number the run knows its model's structure now; None where nothing is known of it yet."""
+    try:
+        return _snapshot(run).generation
+    except RunError:
+        return None
+
+
 def _snapshot(run: Run) -> Snapshot:
-    watcher = Watcher(run)
-    view = watcher.poll()
-    watcher.close()
-    if view is None or view.snapshot is None:
+    snapshot = view_of(run).snapshot
+    if snapshot is None:
         raise RunError(f"nothing is known of the filters of {run.name} yet: wait for its first steps")
-    return view.snapshot
+    return snapshot
 
 
 def _chosen(snapshot: Snapshot, names: Sequence[str]) -> list[LayerStatistics]:
