@@ -61,6 +61,17 @@ def test_new_filters_are_driven_as_the_others_are_on_average(make: str, driving:
     assert not any(value[new].any() for key, value in state.items() if key in ("exp_avg", "prev"))
 
 
+def test_averages_of_weights_start_with_the_new_weights() -> None:
+    model, batch = LENET.model(), LENET.batch()
+    optimizer = OPTIMIZERS["ASGD"](list(model.parameters()))
+    train(model, batch, [optimizer])
+    plan = plan_growth(model, "conv1", 2, batch)
+    (grown,) = (one for one in plan.insertions if one.tensor == "conv1.weight")
+    apply(plan, model, optimizer)
+    new = list(grown.indices)
+    assert torch.equal(optimizer.state[model.conv1.weight]["ax"][new], model.conv1.weight[new])
+
+
 def test_muon_on_matrices() -> None:
     model, batch = LENET.model(), LENET.batch()
     matrices = [one for one in model.parameters() if one.dim() == 2]
