@@ -46,7 +46,7 @@ def test_labels_as_text():
     assert canvas.lines() == ["■ 0 name0 100  ■ 1 name1 101        ", "■ 2 name2 102" + " " * 23]
     assert canvas.ink[0, :5].tolist() == [Ink.LABEL] * 3 + [0, 0]
     assert labels(2, 30, 1, glyphs=Glyphs.ASCII, colour=False).lines() == ["0 name0 100  1 name1 101      "]
-    assert draw_labels(10, 1, ["7"], [1200], [64], ["7"]).lines() == ["■ 7: 1.2k "]
+    assert draw_labels(10, 1, ["7"], [1200], [64], ["7"]).lines() == ["■ 7: 1,200"]
 
 
 def test_what_has_no_room_is_counted():
@@ -61,6 +61,18 @@ def test_what_has_no_room_is_counted():
 def test_swatches_give_way_to_labels():
     assert labels(2, 26, 1).lines() == ["0 name0 100  1 name1 101  "]
     assert labels(2, 28, 1).lines() == ["■ 0 name0 100  ■ 1 name1 101"]
+
+
+@pytest.mark.parametrize("width", [36, 48, 66, 86, 120])
+def test_ten_named_labels_all_have_their_colours_told(width):
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    letters, inks = [label_letter(n) for n in range(10)], label_inks(np.arange(10), 10).tolist()
+    canvas = draw_labels(width, 2, names, [1000 + n for n in range(10)], inks, letters)
+    written = "\n".join(canvas.lines())
+    assert all(f"{n} {name}" in written for n, name in enumerate(names)) == (width > 36)
+    assert ("+ " in written) == (width == 36)
+    assert set(inks) <= set(canvas.ink.ravel().tolist()) or width == 36
+    assert ("1,009" in written) == (width >= 86)
 
 
 def test_order_and_focus():

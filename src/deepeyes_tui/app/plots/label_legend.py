@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from string import ascii_letters, digits
 from typing import Final
 
@@ -16,10 +17,14 @@ from deepeyes_tui.app.plots.glyphs import Codes, Glyphs, codes
 from deepeyes_tui.app.plots.inks import LEVELS, Ink, Inks, Look, intensity_inks
 from deepeyes_tui.app.plots.numbers import printable, short
 
+Place = tuple[int, int]
+"""Row and column."""
 LETTERS: Final = digits + ascii_letters
 NO_LABEL: Final = "o"
 LONGEST_NAME: Final = 16
 GAP: Final = 2
+EXACT_BELOW: Final = 10_000
+"""Counts under it are written in full: they are as short."""
 SWATCH: Final = "■ "
 ASCII_SWATCH: Final = "# "
 QUALITY: Final = (Ink.FAITHFUL, Ink.FALSE_NEIGHBOURS, Ink.TEARS, Ink.BOTH_WRONG)
@@ -69,9 +74,11 @@ def draw_labels(
     glyphs: Glyphs = Glyphs.BRAILLE,
     colour: bool = True,
 ) -> Canvas:
-    """Draw letter, name and count of each label, in columns, row by row, with swatches if all have room with them.
+    """Draw letter, name and count of each label, row by row: in columns and with swatches if all have room so, else
+    without swatches, without columns, without counts.
 
-    What has no room is counted. `order` says which labels are shown and which first; those outside `focus` are grey.
+    What has no room then is counted. `order` says which labels are shown and which first; those outside `focus` are
+    grey.
     Raises ValueError if the lengths of names, counts, inks and letters differ, or if `order` has a number that is no
     label's.
     """
@@ -81,39 +88,82 @@ def draw_labels(
     shown = list(range(len(names)) if order is None else order)
     if any(not 0 <= number < len(names) for number in shown):
         raise ValueError(f"the order of {len(names)} labels has a number that is none of them")
-    entries = {n: _entry(names[n], letters[n], counts[n], glyphs) for n in shown}
-    longest = max(map(cell_len, entries.values()), default=1)
+    parts = [Part(letters[n], _rest(names[n], letters[n], counts[n], glyphs)) for n in shown]
     swatch = (ASCII_SWATCH if glyphs is Glyphs.ASCII else SWATCH) if colour else ""
-    if len(shown) > canvas.height * _across(canvas, longest + len(swatch)):
-        swatch = ""
-    wide = longest + len(swatch)
-    across = _across(canvas, wide)
-    room = across * canvas.height
-    more = len(shown) - room + 1 if len(shown) > room else 0
-    for place, number in enumerate(shown[: max(len(shown) - more, 0)]):
-        row, column = place // across, place % across * (wide + GAP)
+    parts, places = _laid(canvas, parts, [_named(names[n], letters[n], glyphs) for n in shown], swatch)
+    for number, part, (row, column) in zip(shown, parts, places, strict=False):
         quiet = focus is not None and number not in focus
         look = Look.DIM if quiet and not colour else Look.PLAIN
-        column = canvas.text(row, column, swatch + letters[number], Ink.GREYED if quiet else int(inks[number]), look)
-        rest = entries[number].removeprefix(letters[number])
-        canvas.text(row, column, rest, Ink.GREYED if quiet else Ink.DEFAULT, look)
-    if more and room:
-        column, said = (room - 1) % across * (wide + GAP), f"+ {more} more"
-        said = said if column + len(said) <= canvas.width else f"+{more}"
-        canvas.text((room - 1) // across, column, said, Ink.MUTED)
+        column = canvas.text(row, column, part.coloured, Ink.GREYED if quiet else int(inks[number]), look)
+        canvas.text(row, column, part.rest, Ink.GREYED if quiet else Ink.DEFAULT, look)
+    if (more := len(shown) - len(places)) and canvas.height:
+        _more(canvas, more, max(len(part) for part in parts))
     return canvas
 
 
-def _entry(name: str, letter: str, count: int, glyphs: Glyphs) -> str:
-    """Return the text of a label; a name that is its letter is written once."""
-    plain = glyphs is Glyphs.ASCII
-    name = printable(name, LONGEST_NAME, plain)
-    number = short(count, ascii=plain)
-    return f"{letter}: {number}" if name == letter else " ".join(filter(None, (letter, name, number)))
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The text of a label: what has its colour, and the rest."""
+
+    coloured: str
+    rest: str
+
+    def __len__(self) -> int:
+        return cell_len(self.coloured) + cell_len(self.rest)
+
+
+def _laid(canvas: Canvas, parts: list[Part], named: list[Part], swatch: str) -> tuple[list[Part], list[Place]]:
+    """Return the texts of labels and where they stand: the longest texts with which all have room."""
+    swatched = [Part(swatch + part.coloured, part.rest) for part in parts]
+    for shown, places in ((swatched, _grid), (parts, _grid), (parts, _flow), (named, _flow)):
+        if len(found := places(canvas, shown)) == len(shown):
+            return shown, found
+    return parts, _grid(canvas, parts)[:-1]
+
+
+def _grid(canvas: Canvas, parts: list[Part]) -> list[Place]:
+    """Return the places of texts in columns of one width, as many as there is room for."""
+    wide = max(map(len, parts), default=1)
+    across = _across(canvas, wide)
+    seen = range(min(len(parts), across * canvas.height))
+    return [(place // across, place % across * (wide + GAP)) for place in seen]
+
+
+def _flow(canvas: Canvas, parts: list[Part]) -> list[Place]:
+    """Return the places of texts one behind the other, as many as there is room for."""
+    places, row, column = [], 0, 0
+    for part in parts:
+        if column and column + len(part) > canvas.width:
+            row, column = row + 1, 0
+        if row == canvas.height or len(part) > canvas.width:
+            break
+        places.append((row, column))
+        column += len(part) + GAP
+    return places
+
+
+def _more(canvas: Canvas, more: int, wide: int) -> None:
+    """Count at the last place of a grid what has no room."""
+    column, said = (_across(canvas, wide) - 1) * (wide + GAP), f"+ {more} more"
+    said = said if column + len(said) <= canvas.width else f"+{more}"
+    canvas.text(canvas.height - 1, column, said, Ink.MUTED)
+
+
+def _named(name: str, letter: str, glyphs: Glyphs) -> Part:
+    """Return letter and name of a label; a name that is its letter is written once."""
+    name = printable(name, LONGEST_NAME, glyphs is Glyphs.ASCII)
+    return Part(letter, f" {name}" if name and name != letter else "")
+
+
+def _rest(name: str, letter: str, count: int, glyphs: Glyphs) -> str:
+    """Return name and count of a label, for behind its letter."""
+    number = f"{count:,}" if count < EXACT_BELOW else short(count, ascii=glyphs is Glyphs.ASCII)
+    named = _named(name, letter, glyphs).rest
+    return f"{named} {number}" if named or name != letter else f": {number}"
 
 
 def _across(canvas: Canvas, wide: int) -> int:
-    """Return how many entries stand side by side: at least one, cut at the edge."""
+    """Return how many texts stand side by side: at least one, cut at the edge."""
     return max((canvas.width + GAP) // (wide + GAP), 1)
 
 
