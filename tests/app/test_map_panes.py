@@ -195,3 +195,33 @@ def test_an_answer_to_an_older_request_changes_nothing_that_is_shown():
     assert other.input is None
     same = taken(known, sample(number=9), 0.0)
     assert same.input is known.input
+
+
+def with_layer(scene, **changes):
+    """The scene with its layer in focus otherwise."""
+    made, index = scene.snapshot, scene.selection.layer
+    layers = (*made.layers[:index], replace(made.layers[index], **changes), *made.layers[index + 1 :])
+    return replace(scene, snapshot=replace(made, layers=layers))
+
+
+@pytest.mark.parametrize("pane", [PaneName.INPUT_MAP, PaneName.INSTANCES, PaneName.FILTER_MAP])
+def test_one_of_a_layer_is_called_what_it_is(pane):
+    text = as_text(with_layer(on(pane, full=True, shows=MapShows.ACTIVATION), unit="units"), 120, 40)
+    assert "unit 0" in text
+    assert "filter 0" not in text
+
+
+def test_filters_silent_on_the_map_are_dead_only_where_they_are_judged_to_be():
+    scene = on(PaneName.FILTER_MAP, full=True)
+    silent = np.flatnonzero(scene.filter_map.dead)
+    scene = replace(scene, selection=replace(scene.selection, cursor=int(silent[0])))
+    said = []
+    for dead, window in ((True, 100), (True, 3), (False, 100)):
+        made = synthetic.snapshot()
+        here = made.layer(scene.selection.layer)
+        here.dead[silent] = dead
+        made.arrays["dead_window"][:] = window
+        said.append(as_text(replace(scene, snapshot=made), 120, 40))
+    assert [f"{len(silent)} dead:" in text for text in said] == [True, False, False]
+    assert [f"{len(silent)} silent:" in text for text in said] == [False, True, True]
+    assert [f"{silent[0]}: silent" in text for text in said] == [False, True, True]

@@ -14,6 +14,7 @@ from deepeyes_tui.app.chosen import behind, row_of
 from deepeyes_tui.app.panes.instances import shown_rows, tiles_of
 from deepeyes_tui.app.panes.layer import bins_of_sample
 from deepeyes_tui.app.panes.map_words import waiting_words
+from deepeyes_tui.app.panes.words import unit_name
 from deepeyes_tui.app.plots.numbers import printable
 from deepeyes_tui.app.plots.scatter import zoomed
 from deepeyes_tui.app.room import Move, Room
@@ -272,7 +273,7 @@ def mark_group(scene: Scene) -> Scene:
     groups = scene.filter_map.groups if scene.filter_map is not None else ()
     group = next((group for group in groups if scene.selection.cursor in group), None)
     if group is None:
-        return scene.with_desk(note=f"filter {scene.selection.cursor} is redundant with no other")
+        return scene.with_desk(note=f"{unit_name(scene.layer)} {scene.selection.cursor} is redundant with no other")
     return replace(scene, selection=select.mark(scene.selection, group))
 
 
@@ -326,7 +327,9 @@ def _similar(step: float) -> Move:
     def move(scene: Scene, _: Room) -> Scene:
         similar = round(min(max(scene.desk.similar + step, LEAST_SIMILAR), MOST_SIMILAR), 2)
         return scene.with_desk(
-            similar=similar, note=f"filters are joined from similarity {similar}", note_is_error=False
+            similar=similar,
+            note=f"{unit_name(scene.layer, 2)} are joined from similarity {similar}",
+            note_is_error=False,
         )
 
     return move

@@ -11,7 +11,7 @@ from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
 from deepeyes_tui.app.panes.excerpts import label_of
 from deepeyes_tui.app.panes.input_map import label_legend, sizes_of
 from deepeyes_tui.app.panes.map_words import waiting_words
-from deepeyes_tui.app.panes.words import layer_name
+from deepeyes_tui.app.panes.words import layer_name, unit_name
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.glyphs import DEAD
 from deepeyes_tui.app.plots.inks import Ink, label_inks
@@ -21,6 +21,7 @@ from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.plots.scatter import draw_scatter
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.maps import REDUNDANT, FilterMap
+from deepeyes_tui.link.snapshot import LEAST_WINDOW
 
 MARKED_SIZE = 4
 FEW = 100
@@ -30,14 +31,16 @@ LEAST_STRENGTH = 1.25
 
 
 def draw_filter_map(scene: Scene, width: int, height: int) -> Canvas:
-    """Draw the filters, lines between those that are alike, the dead ones, and words on the one at the cursor."""
+    """Draw the filters, lines between those that are alike, the silent ones, and words on the one at the cursor."""
     shown, chart = scene.filter_map, chart_of(scene, PaneName.FILTER_MAP, width, height)
     if shown is None or chart is None:
         return sentence(width, height, waiting_words(scene))
     canvas = Canvas(width, height)
     plot = _plot(scene, shown, chart)
     if not (~shown.dead).any():
-        plot = sentence(chart.width, chart.height, f"all {len(shown.dead):,} filters are dead")
+        word = silent_word(scene, np.flatnonzero(shown.dead))
+        words = f"all {len(shown.dead):,} {unit_name(scene.layer, 2)} are {word}"
+        plot = sentence(chart.width, chart.height, words)
     lay(canvas, plot, 0, SIDE)
     labels = np.where(has_label(shown), shown.label, -1).astype(np.int32)
     lay(canvas, label_legend(scene, labels, chart.width, 1), chart.height, SIDE)
@@ -97,12 +100,12 @@ def marked_flags(scene: Scene, shown: FilterMap) -> NDArray[np.bool_]:
 
 
 def _tray(canvas: Canvas, row: int, scene: Scene, shown: FilterMap) -> None:
-    """List the dead filters, which are like no other, beside the map."""
+    """List the filters that are silent on the map's instances, which are like no other, beside the map."""
     dead = np.flatnonzero(shown.dead)
     if not len(dead):
         canvas.text(row, SIDE, printable(_redundancy(shown, scene.ascii), canvas.width - 2, scene.ascii), Ink.MUTED)
         return
-    column = canvas.text(row, SIDE, f"{DEAD[scene.glyphs]} {len(dead):,} dead: ", Ink.DOWN)
+    column = canvas.text(row, SIDE, f"{DEAD[scene.glyphs]} {len(dead):,} {silent_word(scene, dead)}: ", Ink.DOWN)
     for number, filter in enumerate(dead.tolist()):
         text = f"{filter} "
         if column + len(text) + 6 > canvas.width:
@@ -112,6 +115,13 @@ def _tray(canvas: Canvas, row: int, scene: Scene, shown: FilterMap) -> None:
         ground = Ink.CURSOR if here else Ink.SELECTED if filter in scene.selection.marks else Ink.DEFAULT
         canvas.text(row, column, text.rstrip(), Ink.DEFAULT if ground else Ink.MUTED, ground=ground)
         column += len(text)
+
+
+def silent_word(scene: Scene, filters: NDArray[np.intp]) -> str:
+    """Return what filters are called that are silent on the map's instances: dead only where all are judged to be."""
+    layer = scene.layer
+    judged = layer is not None and layer.dead_window >= LEAST_WINDOW and bool(layer.dead[filters].all())
+    return "dead" if judged else "silent"
 
 
 def _redundancy(shown: FilterMap, ascii: bool) -> str:
@@ -125,10 +135,12 @@ def filter_words(scene: Scene, shown: FilterMap, filter: int) -> str:
     if filter >= len(shown.dead):
         return ""
     if shown.dead[filter]:
-        return f"filter {filter}: dead"
+        return f"{unit_name(scene.layer)} {filter}: {silent_word(scene, np.array([filter]))}"
     names = scene.snapshot.labels if scene.snapshot else ()
     own = label_of(names, scene.sample, int(shown.label[filter]), scene.ascii)
-    words = [f"filter {filter}: " + (f"label {own}" if has_label(shown)[filter] else "no label of its own")]
+    words = [
+        f"{unit_name(scene.layer)} {filter}: " + (f"label {own}" if has_label(shown)[filter] else "no label of its own")
+    ]
     words.append(f"strength {short(float(shown.strength[filter]), ascii=scene.ascii)}")
     words.append(f"over half its maximum on {percent(float(shown.coverage[filter]), ascii=scene.ascii)}")
     likest = most_alike(shown, filter)
@@ -174,7 +186,9 @@ def filter_map_columns(scene: Scene) -> Columns | None:
                 str(i),
                 "" if shown.dead[i] else f"{x:.5g}",
                 "" if shown.dead[i] else f"{y:.5g}",
-                "dead" if shown.dead[i] else label_of(names, scene.sample, int(shown.label[i]), scene.ascii),
+                silent_word(scene, np.array([i]))
+                if shown.dead[i]
+                else label_of(names, scene.sample, int(shown.label[i]), scene.ascii),
                 short(float(shown.strength[i]), ascii=True),
                 percent(float(shown.coverage[i]), ascii=True),
                 f"{alike[0]} ({alike[1]:.2f})" if alike else "",
@@ -193,6 +207,12 @@ def filter_map_text(scene: Scene) -> str:
     return f"{_facts(scene)}, of {shown.instances:,} instances\n\n{table(*columns)}\n{groups}".rstrip()
 
 
+def _judged(scene: Scene) -> bytes:
+    """Return which filters are judged to be dead, to be compared."""
+    layer = scene.layer
+    return layer.dead.tobytes() if layer is not None and layer.dead_window >= LEAST_WINDOW else b""
+
+
 PANE = Pane(
     PaneName.FILTER_MAP,
     draw_filter_map,
@@ -205,6 +225,7 @@ PANE = Pane(
         scene.filter_map,
         scene.maps.progress if scene.filter_map is None else None,
         scene.maps.failure,
+        _judged(scene),
         scene.desk.letters,
         scene.desk.brush,
         scene.desk.views,

@@ -13,7 +13,14 @@ from deepeyes_tui.app.chosen import flags_of, intensity, point_flags, stretch
 from deepeyes_tui.app.maps import InputMap
 from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table
 from deepeyes_tui.app.panes.excerpts import label_of
-from deepeyes_tui.app.panes.map_words import busy_words, chosen_filters, instance_words, undetected_share, waiting_words
+from deepeyes_tui.app.panes.map_words import (
+    busy_words,
+    chosen_filters,
+    filters_named,
+    instance_words,
+    undetected_share,
+    waiting_words,
+)
 from deepeyes_tui.app.panes.words import layer_name
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, intensity_inks, intensity_levels, label_inks
@@ -208,8 +215,8 @@ def _explained(scene: Scene, shown: InputMap) -> str:
     if shown_on_map(scene) is MapShows.MAXIMUM:
         return f"largest activation of any filter, {undetected_share(shown.sample, scene.ascii)}"
     filters = chosen_filters(scene, shown.sample.filters)
-    named = ", ".join(map(str, filters[:12])) + (f" and {len(filters) - 12} more" if len(filters) > 12 else "")
-    return f"activation of filter{'s' * (len(filters) > 1)} {named}, as a share of its maximum"
+    whose = "its" if len(filters) == 1 else "their"
+    return f"activation of {filters_named(scene, filters, 12)}, as a share of {whose} maximum"
 
 
 def label_legend(scene: Scene, labels: NDArray[np.int32], width: int, rows: int) -> Canvas:

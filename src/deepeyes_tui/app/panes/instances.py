@@ -28,8 +28,8 @@ from deepeyes_tui.app.panes.excerpts import (
     place_words,
 )
 from deepeyes_tui.app.panes.input_map import classes_of
-from deepeyes_tui.app.panes.map_words import chosen_filters, instance_words, waiting_words
-from deepeyes_tui.app.panes.words import layer_name
+from deepeyes_tui.app.panes.map_words import chosen_filters, filters_named, instance_words, waiting_words
+from deepeyes_tui.app.panes.words import layer_name, unit_name
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.inks import Ink, Look, label_inks
 from deepeyes_tui.app.plots.label_legend import label_letters
@@ -146,8 +146,9 @@ def draw_instances(scene: Scene, width: int, height: int) -> Canvas:
 
 
 def _nothing(scene: Scene, sample: Sample) -> str:
-    filters = ", ".join(map(str, chosen_filters(scene, sample.filters)[:8]))
-    return f"filter {filters} fires on none of {sample.size:,} instances"
+    filters = chosen_filters(scene, sample.filters)
+    verb = "fires" if len(filters) == 1 else "fire"
+    return f"{filters_named(scene, filters, 8)} {verb} on none of {sample.size:,} instances"
 
 
 def _row_at_cursor(scene: Scene, sample: Sample, rows: Rows) -> int:
@@ -303,7 +304,7 @@ def _facts(scene: Scene) -> str:
     if sample is None:
         return ""
     filters = chosen_filters(scene, sample.filters)
-    named = f"filter{'s' * (len(filters) > 1)} {', '.join(map(str, filters[:4]))}{'...' * (len(filters) > 4)}"
+    named = filters_named(scene, filters, 4)
     count = len(shown_rows(scene))
     which = f"{count:,} marked, by {named}" if shows_marked(scene) else f"strongest for {named}"
     return f"{layer_name(scene, scene.selection.layer, 20)}, {which}"
@@ -325,7 +326,7 @@ def instances_columns(scene: Scene) -> Columns | None:
         label = label_of(names, sample, int(sample.labels[row]), scene.ascii)
         seen = [place_words(sample, row), excerpt_text(sample, row, scene.ascii)] if kind_of(sample) else [box]
         rows.append([str(sample.ids[row]), label, *numbers, str(sample.steps[row]), str(sample.inputs[row]), *seen])
-    heads = [part for i in shown for part in (f"filter {i}", "rank")]
+    heads = [part for i in shown for part in (f"{unit_name(scene.layer)} {i}", "rank")]
     seen = ["place", SEEN[kind_of(sample)]] if kind_of(sample) else ["y x height width"]
     return ("instance", "label", *heads, "step", "input", *seen), rows
 

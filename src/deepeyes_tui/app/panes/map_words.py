@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deepeyes_tui.app.chosen import rank_of
 from deepeyes_tui.app.panes.excerpts import label_of, place_words
-from deepeyes_tui.app.panes.words import layer_name, waits
+from deepeyes_tui.app.panes.words import layer_name, unit_name, waits
 from deepeyes_tui.app.plots.numbers import percent, printable, short
 from deepeyes_tui.app.scene import Scene
 from deepeyes_tui.link.maps import Sample, Stage
@@ -64,7 +64,9 @@ def instance_words(scene: Scene, sample: Sample, row: int, filters: tuple[int, .
     ]
     for filter in filters[:2]:
         value = float(sample.activations[row, filter])
-        words.append(f"filter {filter}: {short(value, ascii=plain)}, rank {rank_of(sample, row, filter):,}")
+        words.append(
+            f"{unit_name(scene.layer)} {filter}: {short(value, ascii=plain)}, rank {rank_of(sample, row, filter):,}"
+        )
     undetected = (
         ["undetected"] if sample.undetected[row] else [f"maximum {short(float(sample.maximum[row]), ascii=plain)}"]
     )
@@ -80,3 +82,9 @@ def chosen_filters(scene: Scene, filters: int) -> tuple[int, ...]:
     """Return the filters that maps and instances speak of: the marked ones, or the one under the cursor."""
     marks = tuple(sorted(i for i in scene.selection.marks if i < filters))
     return marks or ((scene.selection.cursor,) if scene.selection.cursor < filters else ())
+
+
+def filters_named(scene: Scene, filters: tuple[int, ...], most: int) -> str:
+    """Name some filters of the layer in focus, `most` of them by their numbers."""
+    more = f" and {len(filters) - most} more" if len(filters) > most else ""
+    return f"{unit_name(scene.layer, len(filters))} {', '.join(map(str, filters[:most]))}{more}"

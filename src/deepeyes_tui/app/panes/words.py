@@ -23,6 +23,12 @@ RECENT_STEPS = 100
 """Observed steps after which the square of a filter that was not reached again has half its size."""
 
 
+def unit_name(layer: LayerStatistics | None, count: int = 1) -> str:
+    """Return what one filter of a layer is called, or several: units, heads, where they are such."""
+    unit = layer.info.unit if layer is not None and layer.info.unit in ONE_OF else "filters"
+    return ONE_OF[unit] if count == 1 else unit
+
+
 def nonfinite_words(layer: LayerStatistics) -> str:
     """Say how many NaN and infinities there were, and since when; nothing if there were none."""
     counts = [f"{count:,} {name}" for count, name in ((layer.nan, "NaN"), (layer.infinite, "infinite")) if count]
@@ -132,9 +138,9 @@ def reliability(snapshot: Snapshot, layer: LayerStatistics) -> np.ndarray:
 def filter_words(layer: LayerStatistics, index: int, ascii: bool = False) -> str:
     """Return the numbers of one filter in a sentence."""
     if not_seen(layer)[index]:
-        return f"{ONE_OF.get(layer.info.unit, 'filter')} {index}: no activation above 0 seen yet"
+        return f"{unit_name(layer)} {index}: no activation above 0 seen yet"
     maximum, reached = float(layer.maximum[index]), int(layer.reached_step[index])
-    words = [f"{ONE_OF.get(layer.info.unit, 'filter')} {index}: maximum {short(maximum, ascii=ascii)}"]
+    words = [f"{unit_name(layer)} {index}: maximum {short(maximum, ascii=ascii)}"]
     words.append(f"over half the layer's on {percent(float(layer.frequency[index]), ascii=ascii)}")
     if reached >= 0:
         behind = max(layer.last_observed_step - reached, 0)
