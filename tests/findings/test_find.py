@@ -11,6 +11,7 @@ from deepeyes_tui.ctl.arguments import add_actions
 from deepeyes_tui.findings import Kind, Task, Weight, find
 from deepeyes_tui.findings.acts import SHORT, ctl_line
 from deepeyes_tui.findings.finding import KEYS, PANES
+from deepeyes_tui.findings.gathered import gathered
 from deepeyes_tui.findings.undetected import is_pattern
 from deepeyes_tui.link.findings import Evidence, LayerEvidence, Purities, Tally
 from deepeyes_tui.link.messages import Command
@@ -91,6 +92,30 @@ def test_stable_layers_say_since_when_and_the_others_how_far_they_move():
     assert "stable since step 412, for 791 steps" in stable.sentence
     assert [found.layer for found in of(findings, Kind.MOVING)] == ["conv2", "fc1", "fc2"]
     assert "0.12" in of(findings, Kind.MOVING)[0].sentence
+
+
+def test_a_layer_that_is_frozen_is_stable_for_that_and_is_not_to_be_frozen():
+    infos = tuple(replace(info, frozen=info.name == "conv2") for info in RECTIFIED)
+    findings = of(find(quiet(infos, stable_since=412)), Kind.STABLE)
+    assert [found.layer for found in findings if found.act is None] == ["conv2"]
+    assert findings[1].sentence.endswith("for 791 steps: it is frozen.")
+
+
+def test_how_far_a_layer_is_from_stable_is_told_in_windows():
+    made = quiet(stability=0.01, stable_since=-1)
+    made.arrays["stability"][0, -5:] = 0.2, 0.3, 0.054, 0.01, 0.01
+    made.arrays["stability"][1, :] = 0.054
+    made.arrays["stability"][2, ::4] = 0.2
+    first, second, third, _ = of(find(made), Kind.MOVING)
+    assert "conv1 is stable no more, as it was until 5 windows ago: it moves by 0.01 a window." in first.sentence
+    assert first.sentence.endswith("Stable is under 0.05 in 5 windows in a row, of which it has had 2.")
+    assert second.sentence == (
+        "conv2 is not stable yet: it moves by 0.054 a window. Stable is under 0.05 in 5 windows in a row."
+    )
+    assert third.numbers["calm_windows"] == 3
+    (told,) = of(gathered((first, second, third)), Kind.MOVING)
+    assert "conv1 by 0.01 (2 of 5), conv2 by 0.054 and fc1 by 0.01 (3 of 5)" in told.sentence
+    assert told.sentence.endswith("conv1 was stable before.")
 
 
 def test_early_layers_are_named_in_one_sentence():

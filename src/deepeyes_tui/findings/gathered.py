@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from deepeyes_tui.findings.finding import Finding, Kind
 from deepeyes_tui.findings.limits import OVERSIZED
+from deepeyes_tui.findings.stability import STABLE_BELOW_IN_ALL, distance
 from deepeyes_tui.findings.words import named, share, with_error
-from deepeyes_tui.link.snapshot import STABLE_BELOW
+from deepeyes_tui.link.snapshot import STABLE_WINDOWS
 
 FEW = 2
 """Layers of which each has a sentence of its own."""
@@ -52,8 +53,16 @@ def _effective(alike: Sequence[Finding]) -> str:
 
 
 def _moving(alike: Sequence[Finding]) -> str:
-    each = named([f"{f.layer} by {f.numbers['distance']:.2f}" for f in alike])
-    return f"{len(alike)} layers are not stable yet: in a window {each}; stable is under {STABLE_BELOW}."
+    each = named([f"{f.layer} by {distance(f.numbers['distance'])}{_calm(f)}" for f in alike])
+    before = [f.layer for f in alike if "stable_windows_ago" in f.numbers]
+    were = f" {named(before)} {'was' if len(before) == 1 else 'were'} stable before." if before else ""
+    text = f"{len(alike)} layers are not stable: in a window they move, {each}. Stable is {STABLE_BELOW_IN_ALL}"
+    return f"{text}{' (so many of them so far)' if any(map(_calm, alike)) else ''}.{were}"
+
+
+def _calm(found: Finding) -> str:
+    calm = found.numbers["calm_windows"]
+    return f" ({calm:.0f} of {STABLE_WINDOWS})" if calm else ""
 
 
 def _undetected(alike: Sequence[Finding]) -> str:
