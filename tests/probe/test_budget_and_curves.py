@@ -7,7 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
+import deepeyes_tui as deepeyes
 from deepeyes_tui.link.snapshot import RunState, Status
 from deepeyes_tui.link.watcher import SILENT_AFTER
 from deepeyes_tui.probe.border import ERRORS_TOLERATED, Border
@@ -185,3 +187,12 @@ def test_what_is_published_is_never_older_than_viewers_have_patience(tmp_path):
         assert publisher._every == every
         publisher.close()
     assert RAREST < SILENT_AFTER
+
+
+def test_a_network_of_a_new_shape_is_looked_at_as_cheaply_as_before():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    with deepeyes.watch(model, name="portion", control="off") as monitor:
+        probe = monitor._probe
+        probe._budget.portion = 0.25
+        probe._start_anew()
+        assert probe._observer._sampler.portion == 0.25

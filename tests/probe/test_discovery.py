@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import nn
 
+import deepeyes_tui as deepeyes
 from deepeyes_tui.demo.lenet import LeNet
 from deepeyes_tui.probe.discovery import discover
 from deepeyes_tui.probe.instances import MAX_INSTANCES, Sampler, positions_per_input
 from deepeyes_tui.probe.layers import find_layers, unwrap
 from deepeyes_tui.probe.tapping import CallTap
 from deepeyes_tui.probe.taps import EntryTap, InputTap, Tap, attach
+from deepeyes_tui.surgery import plan_removal
 
 from . import models
 
@@ -237,3 +239,22 @@ def test_a_nonlinearity_behind_a_sum_in_place_is_not_the_layers():
     point = discover(model, find_layers(model), (torch.rand(2, 3, 8, 8),), {}).points["conv"]
     assert point.module == "norm"
     assert point.nonlinearity is None
+
+
+class Telling(nn.Sequential):
+    """Prints a line each pass, as people do who look for a mistake."""
+
+    def forward(self, x):
+        print("forward", len(x))
+        return super().forward(x)
+
+
+def test_what_a_network_prints_is_printed_as_without_us(capsys):
+    model = Telling(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 6, 3))
+    inputs = torch.rand(5, 1, 8, 8)
+    with deepeyes.watch(model, name="telling", control="off") as monitor:
+        for _ in range(3):
+            model(inputs).sum().backward()
+            monitor.step()
+    plan_removal(model, "0", [1], inputs)
+    assert capsys.readouterr().out == 3 * "forward 5\n"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from deepeyes_tui.probe.receptive_fields import TooSlowError
 from deepeyes_tui.probe.traced import Traced, distinct_points, placed, said_of, with_axes
 from deepeyes_tui.probe.tracing import trace
 from deepeyes_tui.surgery.running.hushed import no_global_hooks
+from deepeyes_tui.surgery.running.muted import muted
 from deepeyes_tui.surgery.running.random_state import untouched
 
 LARGEST_COPY = 1 << 30
@@ -68,11 +69,17 @@ def discover(
     if size > LARGEST_COPY:
         return Discovery(plain, "receptive fields unknown: the model is too large to ask a copy of it", list(layers))
     try:
-        with untouched(), no_global_hooks(), torch.no_grad(), torch.device("cpu"), torch.autocast("cpu", enabled=False):
+        with untouched(), muted(), no_global_hooks(), torch.no_grad(), _on_the_cpu():
             found = _ask(cpu_copy(model), layers, args, dict(kwargs), patterns)
             return replace(found, points={**plain, **found.points})
     except Exception as error:  # the user's model may refuse a copy, the CPU or other inputs in any way it likes
         return Discovery(plain, _unknown(error), list(layers))
+
+
+@contextmanager
+def _on_the_cpu() -> Iterator[None]:
+    with torch.device("cpu"), torch.autocast("cpu", enabled=False):
+        yield
 
 
 def _unknown(error: Exception) -> str:

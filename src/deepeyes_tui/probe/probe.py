@@ -345,8 +345,11 @@ class Probe:
         number = self._gatherer.focus
         return None if number is None else self._layers[number].name
 
+    def _new_sampler(self) -> Sampler:
+        return Sampler(self._settings.seed, self._budget.portion)
+
     def _new_observer(self) -> Observer:
-        return Observer(self._root, self._layers, self._border, Sampler(self._settings.seed), self._gatherer)
+        return Observer(self._root, self._layers, self._border, self._new_sampler(), self._gatherer)
 
     def _open_rings(self, points: Sequence[OutputPoint], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._gatherer.install(points, self._publisher.generation)

@@ -102,7 +102,7 @@ class RankProbe(Probe):
         return super()._new_gatherer() if self._place.leads else SilentGatherer(self._layers, self._settings.seed)
 
     def _new_observer(self) -> RankObserver:
-        sampler = Sampler(self._settings.seed + self._place.rank)
+        sampler = Sampler(self._settings.seed + self._place.rank, self._budget.portion)
         observer = RankObserver(self._root, self._layers, self._border, sampler, self._gatherer)
         observer.joint = self._merging is not None
         return observer

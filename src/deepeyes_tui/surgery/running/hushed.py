@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 
 from deepeyes_tui.surgery.running.interrupts import uninterrupted
+from deepeyes_tui.surgery.running.muted import muted
 from deepeyes_tui.surgery.running.random_state import untouched
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -24,12 +25,14 @@ _thread = threading.local()
 
 @contextmanager
 def hushed(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, no hooks but those that make weights, no compiler, no fused attention: then all as before."""
+    """Evaluation mode, no hooks but those that make weights, no prints, no compiler, no fused attention: then all as
+    before.
+    """
     with uninterrupted(), ExitStack() as stack:
         stack.enter_context(_noted())
         for context in (_attributes, _buffers):
             stack.enter_context(context(model))
-        for restoring in (no_global_hooks, untouched, _fastpath_off):
+        for restoring in (no_global_hooks, untouched, muted, _fastpath_off):
             stack.enter_context(restoring())
         stack.enter_context(uncompiled())
         for module in model.modules():
