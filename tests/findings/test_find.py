@@ -12,9 +12,11 @@ from deepeyes_tui.findings import Kind, Task, Weight, find
 from deepeyes_tui.findings.acts import SHORT, ctl_line
 from deepeyes_tui.findings.finding import KEYS, PANES
 from deepeyes_tui.findings.gathered import gathered
+from deepeyes_tui.findings.quiet import nothing_found
 from deepeyes_tui.findings.undetected import is_pattern
 from deepeyes_tui.link.findings import Evidence, LayerEvidence, Purities, Tally
 from deepeyes_tui.link.messages import Command
+from deepeyes_tui.link.snapshot import LEAST_WINDOW
 from tests.app import synthetic
 
 RECTIFIED = tuple(replace(info, output_point="relu") for info in synthetic.infos())
@@ -62,6 +64,20 @@ def test_few_looks_or_few_inputs_call_nothing_dead(arrays):
     findings = find(made)
     assert not of(findings, Kind.DEAD)
     assert [found.filters for found in of(findings, Kind.UNKNOWN)] == [(0,)]
+
+
+def test_looks_are_told_to_count_from_when_a_layer_got_new_filters():
+    made = quiet(dead_window=6, observed=21)
+    made.arrays["dead"][0] = True
+    (early,) = of(find(made), Kind.UNKNOWN)
+    assert "6 observed steps since it got new filters are too few to be certain" in early.sentence
+    made.arrays["dead"][0] = False
+    said = nothing_found(Task.DEGENERATED, made, (), None)
+    assert said == f"No filter is judged yet: 6 observed steps since it got new filters, {LEAST_WINDOW} are needed."
+    made.arrays["dead_window"][1:] = 40  # those that got none
+    assert nothing_found(Task.DEGENERATED, made, (), None).startswith("No filter of conv1 is judged yet: 6 observed")
+    made.arrays["observed"][:] = 6
+    assert "since" not in nothing_found(Task.DEGENERATED, made, (), None)
 
 
 def test_without_a_nonlinearity_behind_it_a_filter_below_zero_is_not_called_dead():
@@ -178,6 +194,7 @@ def test_evidence_of_other_filters_and_of_few_inputs_is_not_used():
     few = Evidence(1, (LayerEvidence("fc1", 1, 30, 30),))
     (said,) = of(find(quiet(), few), Kind.UNKNOWN)
     assert "Too little is known of conv1, conv2, fc1 and fc2" in said.sentence
+    assert "instances of only 0 to 30 inputs were kept" in said.sentence
 
 
 def test_findings_come_in_the_order_of_the_tasks_and_go_into_json():

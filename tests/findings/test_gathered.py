@@ -56,7 +56,15 @@ def test_what_instances_say_of_an_older_network_is_told():
     assert rests_on(made, Evidence(1, (replace(known, inputs=40),))) == ""
 
 
-@pytest.mark.parametrize(("seen", "last", "says"), [(2, 7, "step 7, of 400"), (1, 7, "step 7 of 400"), (40, 390, "")])
+@pytest.mark.parametrize(
+    ("seen", "last", "says"),
+    [
+        (2, 7, "step 7, of 400"),
+        (1, 7, "step 7 of 400"),
+        (40, 390, "40 steps of 400 were observed, 60 are needed for T1"),
+        (60, 390, ""),
+    ],
+)
 def test_few_and_old_looks_are_told(seen, last, says):
     made = quiet(observed=seen, last_observed_step=last)
     made = replace(made, status=replace(made.status, step=400, summary="watches a model"))

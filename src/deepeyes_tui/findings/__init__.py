@@ -53,9 +53,10 @@ def _too_little(layers: list[LayerStatistics], evidence: Evidence) -> Iterator[F
         if known is None or known.inputs < LEAST_INPUTS:
             few[layer.info.name] = known.inputs if known is not None else 0
     if few:
+        least, most = min(few.values()), max(few.values())
         text = (
-            f"Too little is known of {named(list(few))} for T3 to T5: of the newer half of the training "
-            f"instances of {min(few.values()):,} inputs{' at least' if len(few) > 1 else ''} are kept, "
+            f"Too little is known of {named(list(few))} for T3 to T5: instances of only "
+            f"{least:,}{f' to {most:,}' if most > least else ''} inputs were kept in the newer half of the training, "
             f"{LEAST_INPUTS} are needed."
         )
         yield Finding(Task.NEEDED, Kind.UNKNOWN, next(iter(few)) if len(few) == 1 else "", text)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deepeyes_tui.findings.chances import draws_needed, least_share, unseen_share
 from deepeyes_tui.findings.finding import Finding, Kind, Task
 from deepeyes_tui.findings.limits import ALWAYS, FALSE_ALARMS, RAREST
-from deepeyes_tui.findings.words import count, goes_below_zero, inputs_a_look, listed, share
+from deepeyes_tui.findings.words import count, goes_below_zero, inputs_a_look, listed, looks_at, share
 from deepeyes_tui.link.messages import JSON, Action, Command
 from deepeyes_tui.link.snapshot import LayerStatistics
 
@@ -79,7 +79,7 @@ def _too_early(layer: LayerStatistics, filters: NDArray[np.intp], may: str) -> F
     name = layer.info.name
     text = (
         f"{count(len(filters), 'filter')} of {name} may {may} ({listed(filters.tolist())}), but "
-        f"{count(layer.dead_window, 'observed step')} are too few to be certain."
+        f"{looks_at(layer)} are too few to be certain."
     )
     return Finding(Task.DEGENERATED, Kind.UNKNOWN, name, text, tuple(filters.tolist()))
 

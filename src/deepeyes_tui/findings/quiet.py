@@ -8,9 +8,9 @@ import numpy as np
 
 from deepeyes_tui.findings.finding import Finding, Kind, Task
 from deepeyes_tui.findings.limits import LEAST_INPUTS
-from deepeyes_tui.findings.words import count, share
+from deepeyes_tui.findings.words import count, looks_at, named, share
 from deepeyes_tui.link.findings import Evidence
-from deepeyes_tui.link.snapshot import LEAST_WINDOW, Snapshot
+from deepeyes_tui.link.snapshot import LEAST_WINDOW, LayerStatistics, Snapshot
 
 
 def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], evidence: Evidence | None) -> str:
@@ -24,10 +24,11 @@ def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], e
     judged = sum(known.inputs >= LEAST_INPUTS and known.living > 0 for known in evidence.layers) if evidence else 0
     match task:
         case Task.DEGENERATED if not kinds:
-            window = int(snapshot.arrays["dead_window"][layers].min())
-            if window < LEAST_WINDOW:
-                return f"No filter is judged yet: {count(window, 'observed step')} so far, {LEAST_WINDOW} are needed."
-            return f"No filter is dead or always on: {where}, over the last {count(window, 'observed step')} or more."
+            known = [snapshot.layer(int(i)) for i in layers]
+            if early := [layer for layer in known if layer.dead_window < LEAST_WINDOW]:
+                return _judged_too_early(early, len(known))
+            window = count(min(layer.dead_window for layer in known), "observed step")
+            return f"No filter is dead or always on: {where}, over the last {window} or more."
         case Task.UNSEEN if not kinds:
             looked = int(snapshot.arrays["observed"][layers].min())
             if looked < LEAST_WINDOW:
@@ -45,8 +46,18 @@ def nothing_found(task: Task, snapshot: Snapshot, findings: Sequence[Finding], e
         case Task.OVERSIZED | Task.NEEDED if not kinds and evidence is None:
             return "Nothing is known of this without instances."
         case Task.OVERSIZED if not kinds:
-            return "Nothing was found." if judged else "No layer is judged yet: of too few inputs instances are kept."
+            few = f"instances of fewer than {LEAST_INPUTS} inputs are kept of each"
+            return "Nothing was found." if judged else f"No layer is judged yet: {few}."
     return ""
+
+
+def _judged_too_early(early: Sequence[LayerStatistics], layers: int) -> str:
+    least = min(early, key=lambda layer: layer.dead_window)
+    needed = f"{looks_at(least)}, {LEAST_WINDOW} are needed"
+    if len(early) == layers:
+        return f"No filter is judged yet: {needed}."
+    names = named([layer.info.name for layer in early])
+    return f"No filter of {names} is judged yet: {needed}. No other is dead or always on."
 
 
 def _without_labels(snapshot: Snapshot) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from deepeyes_tui.findings.limits import LEAST_INPUTS
+from deepeyes_tui.findings.stability import LEAST_LOOKS
 from deepeyes_tui.findings.words import count
 from deepeyes_tui.link.age import is_old, last_look, looks
 from deepeyes_tui.link.findings import Evidence
 from deepeyes_tui.link.snapshot import Snapshot
 
+RARELY = 10
+"""Steps for each look from which a larger budget is worth a word."""
 ONE_WINDOW = 10
 """Observed steps that one window of the statistics takes."""
 
@@ -31,9 +34,18 @@ def _instances(snapshot: Snapshot, evidence: Evidence | None) -> str:
 def _looks(snapshot: Snapshot) -> str:
     seen, last, step = looks(snapshot), last_look(snapshot), snapshot.status.step
     if last < 0 or not (is_old(last, step) or seen < ONE_WINDOW < step):
-        return ""
+        return _too_rare(snapshot, seen, step)
     steps = f"step {last:,}" if seen == 1 else f"{count(seen, 'observed step')}, the last of them step {last:,},"
     return f"All this is of {steps} of {step:,}. {more_looks(snapshot)} looks more often."
+
+
+def _too_rare(snapshot: Snapshot, seen: int, step: int) -> str:
+    if not seen or seen >= LEAST_LOOKS or step < RARELY * seen:
+        return ""
+    text = (
+        f"{count(seen, 'step')} of {step:,} {'was' if seen == 1 else 'were'} observed, {LEAST_LOOKS} are needed for T1"
+    )
+    return f"{text}: {more_looks(snapshot)} looks more often."
 
 
 def more_looks(snapshot: Snapshot) -> str:

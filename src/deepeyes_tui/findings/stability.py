@@ -15,6 +15,8 @@ from deepeyes_tui.link.snapshot import STABLE_BELOW, STABLE_WINDOWS, Float, Laye
 
 WINDOW = 10
 """Observed steps that are compared with as many before them."""
+LEAST_LOOKS = WINDOW * (STABLE_WINDOWS + 1)
+"""Observed steps before it can be said whether a layer is stable."""
 RECENT = 3
 """Windows whose median says how far a layer moves now: a single one may be an odd batch."""
 STABLE_BELOW_IN_ALL = f"under {STABLE_BELOW} in {STABLE_WINDOWS} windows in a row"
@@ -85,7 +87,7 @@ def _too_early(layers: list[LayerStatistics]) -> Finding:
     those = "are" if len(layers) > 1 else "is"
     text = (
         f"Too early to say whether {named([layer.info.name for layer in layers])} {those} stable: "
-        f"{count(looked, 'observed step')} so far, {WINDOW * (STABLE_WINDOWS + 1)} are needed."
+        f"{count(looked, 'observed step')} so far, {LEAST_LOOKS} are needed."
     )
     return Finding(Task.STABLE, Kind.UNKNOWN, layers[0].info.name if len(layers) == 1 else "", text)
 

@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 
 from deepeyes_tui.link.filter_lists import format_filters
-from deepeyes_tui.link.snapshot import LayerInfo
+from deepeyes_tui.link.snapshot import LayerInfo, LayerStatistics
 
 MOST_NAMED = 12
 """Filters, or groups of them, that a sentence names."""
 
 MOST_LAYERS = 6
+FULL_WINDOW = 50
+"""Observed steps that are remembered of filters at least, once there were as many."""
 
 
 def share(value: float) -> str:
@@ -31,6 +33,14 @@ def with_error(value: float, error: float) -> str:
 def count(number: int, what: str) -> str:
     """Return a count with its noun: `1 filter`, `1,203 filters`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def looks_at(layer: LayerStatistics) -> str:
+    """Return on how many observed steps it rests what is said of a layer's filters, and since when where that is not
+    from the start: those of a layer that got new ones are judged anew.
+    """
+    text = count(layer.dead_window, "observed step")
+    return f"{text} since it got new filters" if layer.dead_window < min(layer.observed, FULL_WINDOW) else text
 
 
 def listed(filters: Sequence[int]) -> str:
