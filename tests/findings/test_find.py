@@ -188,6 +188,25 @@ def test_a_layer_may_be_missing_only_where_labels_still_come_apart_at_the_end():
     assert not of(find(quiet(), Evidence(1, (before, unsure))), Kind.MISSING)
 
 
+def test_purity_says_of_which_steps_its_instances_are():
+    known = [
+        LayerEvidence(name, 1, 2000, 1000, purities=Purities(start, 0.01, start + 0.2, 0.01, 0.2, 0.01, 0.1), step=1200)
+        for name, start in (("fc1", 0.2), ("fc2", 0.4))
+    ]
+    findings = find(quiet(), Evidence(1, tuple(known)))
+    (missing,), (along, first, _) = of(findings, Kind.MISSING), of(findings, Kind.PURITY)
+    assert all("; of steps 600 to 1,200 together" in found.sentence for found in (missing, along, first))
+    assert "as it is now may keep labels further apart" in missing.sentence
+    assert "together" not in of(find(quiet(), evidence(purities=known[0].purities)), Kind.PURITY)[0].sentence
+
+
+def test_a_share_that_goes_undetected_is_told_with_the_inputs_behind_it():
+    made = quiet(undetected=0.05, window_instances=643)
+    first, *_ = found = of(find(made), Kind.UNDETECTED)
+    assert f"from some {round(643 / made.layers[0].positions_per_input, -1):.0f} inputs of" in first.sentence
+    assert "inputs of the last observed steps" in of(gathered(found), Kind.UNDETECTED)[0].sentence
+
+
 def test_evidence_of_other_filters_and_of_few_inputs_is_not_used():
     groups = ((4, 1),)
     assert not of(find(quiet(), evidence(groups=groups, generation=2)), Kind.REDUNDANT)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deepeyes_tui.findings.chances import draws_needed, least_share, unseen_share
 from deepeyes_tui.findings.finding import Finding, Kind, Task
 from deepeyes_tui.findings.limits import ALWAYS, FALSE_ALARMS, RAREST
-from deepeyes_tui.findings.words import count, goes_below_zero, inputs_a_look, listed, looks_at, share
+from deepeyes_tui.findings.words import count, goes_below_zero, inputs_a_look, listed, looks_at, rounded, share
 from deepeyes_tui.link.messages import JSON, Action, Command
 from deepeyes_tui.link.snapshot import LayerStatistics
 
@@ -46,8 +46,8 @@ def _dead(layer: LayerStatistics, dead: NDArray[np.intp], inputs: float, tests: 
     those = f"filter{'s' if len(filters) > 1 else ''} {listed(filters)}"
     text = (
         f"{len(filters)} of {count(layer.info.filters, 'filter')} of {name} not seen active in the last "
-        f"{count(layer.dead_window, 'observed step')}, on some {_round(seen):,} inputs ({those}). Any that responds to "
-        f"{share(max(rarest, SMALLEST))} of the inputs or more would have been seen."
+        f"{count(layer.dead_window, 'observed step')}, on some {rounded(seen):,} inputs ({those}). Any that responds "
+        f"to {share(max(rarest, SMALLEST))} of the inputs or more would have been seen."
     )
     numbers = {"dead": len(filters), "filters": layer.info.filters, "window": layer.dead_window, "inputs": seen}
     numbers["rarest"] = rarest
@@ -88,9 +88,3 @@ def prune(layer: str, filters: tuple[int, ...]) -> Command:
     """Return the command that cuts filters of one layer."""
     numbers: list[JSON] = list(filters)
     return Command(Action.PRUNE, {"filters": {layer: numbers}})
-
-
-def _round(number: float) -> int:
-    """Round to two digits: it is an estimate."""
-    size = int(10 ** max(len(str(int(number))) - 2, 0))
-    return round(number / size) * size

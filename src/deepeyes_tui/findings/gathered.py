@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from deepeyes_tui.findings.finding import Finding, Kind
 from deepeyes_tui.findings.limits import OVERSIZED
 from deepeyes_tui.findings.stability import STABLE_BELOW_IN_ALL, distance
-from deepeyes_tui.findings.words import named, share, with_error
+from deepeyes_tui.findings.words import named, rounded, share, with_error
 from deepeyes_tui.link.snapshot import STABLE_WINDOWS
 
 FEW = 2
@@ -67,7 +67,9 @@ def _calm(found: Finding) -> str:
 
 def _undetected(alike: Sequence[Finding]) -> str:
     each = named([f"{f.layer} {share(f.numbers['undetected'])}" for f in alike])
-    return f"In {len(alike)} layers some instances are detected by no filter: {each}."
+    inputs = rounded(min(f.numbers["inputs"] for f in alike))
+    where = f"some {inputs:,} inputs of the last observed steps"
+    return f"In {len(alike)} layers some instances, from {where}, are detected by no filter: {each}."
 
 
 def _purity(change: str, but: str = "") -> Callable[[Sequence[Finding]], str]:

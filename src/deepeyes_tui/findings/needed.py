@@ -41,7 +41,8 @@ def _along(layers: Sequence[LayerEvidence]) -> Iterator[Finding]:
     way = ", ".join(f"{layer.layer} {with_error(layer.purities.before, math.nan)}" for layer in steps)
     text = (
         f"Label purity in the layers' inputs, one after the other: {way}; in the last output "
-        f"{with_error(last.after, last.after_error)} ({with_error(first.chance, math.nan)} by chance)."
+        f"{with_error(last.after, last.after_error)} ({with_error(first.chance, math.nan)} by chance)"
+        f"{_may_be_better(layers[-1])}."
     )
     yield Finding(Task.NEEDED, Kind.PURITY, "", text, numbers={"first": first.before, "last": last.after})
 
@@ -90,7 +91,7 @@ def _purity(layer: LayerEvidence, info: LayerInfo) -> Finding:
     )
     text = (
         f"{layer.layer} keeps the labels {verdict}: purity of the 10 nearest neighbours {before} in its input, "
-        f"{after} in its output ({with_error(p.chance, math.nan)} by chance){_pieces(info)}."
+        f"{after} in its output ({with_error(p.chance, math.nan)} by chance){_pieces(info)}{_of_steps(layer)}."
     )
     numbers = {
         "before": p.before,
@@ -102,6 +103,16 @@ def _purity(layer: LayerEvidence, info: LayerInfo) -> Finding:
         "chance": p.chance,
     }
     return Finding(Task.NEEDED, Kind.PURITY, layer.layer, text, numbers=numbers)
+
+
+def _of_steps(layer: LayerEvidence) -> str:
+    """Say of which steps the instances are: in a network that changes meanwhile, neighbours lie further apart."""
+    return f"; of steps {(layer.step + 1) // 2:,} to {layer.step:,} together" if layer.step > 0 else ""
+
+
+def _may_be_better(layer: LayerEvidence) -> str:
+    steps = _of_steps(layer)
+    return f"{steps}: the network as it is now may keep labels further apart" if steps else ""
 
 
 def _pieces(info: LayerInfo) -> str:
@@ -126,7 +137,7 @@ def _missing(layers: Sequence[LayerEvidence]) -> Iterator[Finding]:
     text = (
         "A layer may be missing: labels are not kept apart at the end (purity "
         f"{with_error(end.before, end.before_error)} in the input of {last.layer}), and "
-        f"still came apart by {with_error(rise, error)} since the input of {behind.layer}."
+        f"still came apart by {with_error(rise, error)} since the input of {behind.layer}{_may_be_better(last)}."
     )
     act = Command(Action.ADD_LAYER, {"layer": behind.layer})
     yield Finding(Task.NEEDED, Kind.MISSING, behind.layer, text, numbers={"purity": end.before, "rise": rise}, act=act)

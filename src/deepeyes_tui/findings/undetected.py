@@ -14,7 +14,7 @@ from deepeyes_tui.findings.limits import (
     UNSEEN_SHARE,
     WORTH_SAYING,
 )
-from deepeyes_tui.findings.words import goes_below_zero, share
+from deepeyes_tui.findings.words import goes_below_zero, inputs_a_look, rounded, share
 from deepeyes_tui.link.findings import Evidence, LayerEvidence, Tally
 from deepeyes_tui.link.messages import Action, Command
 from deepeyes_tui.link.snapshot import LayerStatistics
@@ -70,8 +70,10 @@ def _pattern(layer: LayerStatistics, known: LayerEvidence, name: str, tally: Tal
 
 def _plain(layer: LayerStatistics, known: LayerEvidence | None) -> Finding:
     name, undetected = layer.info.name, layer.undetected
-    text = f"{share(undetected)} of the instances of {name} are detected by no filter"
-    numbers = {"undetected": undetected, "instances": layer.window_instances}
+    inputs = inputs_a_look(layer.info, layer.window_instances, 1)
+    where = f"some {rounded(inputs):,} inputs of the last observed steps"
+    text = f"{share(undetected)} of the instances of {name}, from {where}, are detected by no filter"
+    numbers = {"undetected": undetected, "instances": layer.window_instances, "inputs": inputs}
     if _looks_up(layer):
         numbers["tokens"] = layer.window_instances
         text = f"{share(undetected)} of the tokens that {name} looks up have a vector of zeros: padding, as a rule."

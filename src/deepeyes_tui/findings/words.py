@@ -65,6 +65,12 @@ def goes_below_zero(info: LayerInfo) -> bool:
     return not info.signed and not (last.isidentifier() and last.islower())
 
 
+def rounded(number: float) -> int:
+    """Round to two digits what is an estimate."""
+    size = int(10 ** max(len(str(int(number))) - 2, 0))
+    return round(number / size) * size
+
+
 def inputs_a_look(info: LayerInfo, instances: int, looks: int) -> float:
     """Return about how many inputs of a layer one observed step shows, from the instances of so many."""
     return instances / max(looks, 1) / max(info.positions_per_input, 1)
