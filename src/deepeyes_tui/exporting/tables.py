@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from deepeyes_tui.exporting.sources import Source
 from deepeyes_tui.history import HistoryError
@@ -49,14 +50,23 @@ def kind_of(table: Table, column: str) -> type:
     return FLAGS.get(table.name, {}).get(column) or KINDS.get(column, float)
 
 
+def decimals(values: ArrayLike) -> list[Any]:
+    """Return numbers of single precision as the shortest decimals that stand for them, whole ones as they are."""
+    numbers = np.asarray(values)
+    if numbers.dtype.kind != "f":
+        return list(numbers.tolist())
+    return [float(str(number)) for number in numbers.astype(np.float32)]
+
+
 def scalars(source: Source, chosen: Chosen) -> Table:
     """Every point of every curve: of the `count` values up to `step`, mean and bounds."""
     columns: dict[str, list[Any]] = {key: [] for key in ("name", "step", "value", "low", "high", "count", "nonfinite")}
     for name in source.series_names:
         curve = source.curve(name, last=chosen.step)
         columns["name"] += [name] * len(curve.step)
-        columns["value"] += curve.mean.tolist()
-        for key in ("step", "low", "high", "count", "nonfinite"):
+        for key, values in (("value", curve.mean), ("low", curve.low), ("high", curve.high)):
+            columns[key] += decimals(values)
+        for key in ("step", "count", "nonfinite"):
             columns[key] += getattr(curve, key).tolist()
     return Table("scalars", columns)
 
@@ -103,7 +113,7 @@ def maps(source: Source, chosen: Chosen) -> Table:
                 columns["layer"] += [known.layer] * len(values[0])
                 columns["map"] += [which] * len(values[0])
                 for key, column in zip(("id", "x", "y", "label", "weight"), values, strict=True):
-                    columns[key] += column.tolist()
+                    columns[key] += decimals(column)
     return Table("maps", columns)
 
 
@@ -154,7 +164,7 @@ def _layers(state: Snapshot, chosen: Chosen) -> list[LayerStatistics]:
 def _layer_row(layer: LayerStatistics) -> dict[str, Any]:
     stability = layer.stability[np.isfinite(layer.stability)]
     seen, judged = layer.window_instances > 0, layer.dead_window >= LEAST_WINDOW
-    bins = layer.histogram.tolist() if seen else [None] * PERPLEXITY_BINS
+    bins = decimals(layer.histogram) if seen else [None] * PERPLEXITY_BINS
     return {
         "layer": layer.info.name,
         "kind": layer.info.kind,
@@ -163,8 +173,8 @@ def _layer_row(layer: LayerStatistics) -> dict[str, Any]:
         "parameters": layer.info.parameters,
         "observed": layer.observed,
         "last_observed_step": layer.last_observed_step if layer.has_run else None,
-        "undetected": layer.undetected if seen else None,
-        "stability": float(stability[-1]) if len(stability) else None,
+        "undetected": decimals([layer.undetected])[0] if seen else None,
+        "stability": decimals(stability[-1:])[0] if len(stability) else None,
         "stable_since": layer.stable_since,
         "dead": int(layer.dead.sum()) if judged else None,
         "always_on": int(layer.always_on.sum()) if judged else None,
@@ -180,9 +190,9 @@ def _filter_columns(step: int, layer: LayerStatistics) -> dict[str, list[Any]]:
         "step": [step] * count,
         "layer": [layer.info.name] * count,
         "filter": list(range(count)),
-        "maximum": layer.maximum.tolist(),
+        "maximum": decimals(layer.maximum),
         "reached_step": [step if step >= 0 else None for step in layer.reached_step.tolist()],
-        "frequency": layer.frequency.tolist(),
+        "frequency": decimals(layer.frequency),
         "dead": layer.dead.tolist(),
         "always_on": layer.always_on.tolist(),
     }
