@@ -179,3 +179,14 @@ def test_the_search_line_is_edited():
     assert shown.desk.typing == "fc1"
     assert typed(shown, "enter", "\r").selection.layer == 2
     assert typed(shown, "escape", None).desk.typing is None
+
+
+def test_a_range_of_filters_is_ended_and_dropped_by_the_keys_that_the_hints_name():
+    begun = press(scene().with_desk(focus=PaneName.FILTERS), "first", "range", "right")
+    assert find("enter", None, begun.context).id == find("v", "v", begun.context).id == "end_brush"
+    assert len(press(begun, "end_brush").selection.marks) == 2
+    dropped = press(begun, find("escape", None, begun.context).id)
+    assert dropped.selection.anchor is None
+    assert not dropped.selection.marks
+    assert "Enter mark" in as_text(begun, 120, 40)
+    assert find("o", "o", begun.context) is None

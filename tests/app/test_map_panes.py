@@ -58,7 +58,7 @@ def test_the_four_linked_views_stand_together(size):
     text = as_text(on(PaneName.INPUT_MAP), *size)
     for number, name in ((6, "Input Map"), (7, "Instances"), (8, "Filter Map")):
         assert (f" {number} {name} " in text) or size[0] < 110
-    assert "fc1, labels, 328 of 1,200" in text
+    assert "fc1, step 21, labels" in text
 
 
 @pytest.mark.parametrize("pane", MAPS)

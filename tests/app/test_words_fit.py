@@ -1,5 +1,6 @@
 """Words in little room: numbers are never cut, lines of the log break between words, one number has one value."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -7,14 +8,19 @@ import numpy as np
 import pytest
 
 from deepeyes_tui.app.bindings import PaneName
-from deepeyes_tui.app.moves import to_layer, to_pane
+from deepeyes_tui.app.chooser import About, Item, open_list
+from deepeyes_tui.app.moves import MOVES, to_layer, to_pane
+from deepeyes_tui.app.panes.base import cut_to, wrapped
 from deepeyes_tui.app.panes.instances import caption, short_caption
 from deepeyes_tui.app.panes.layers import draw_layers
 from deepeyes_tui.app.panes.log import pieces
 from deepeyes_tui.app.panes.training import draw_training
+from deepeyes_tui.app.panes.words import purity_text
 from deepeyes_tui.app.picture import Painter, as_text
+from deepeyes_tui.app.room import Room
 from deepeyes_tui.link.snapshot import Series
 from tests.app import synthetic
+from tests.app.synthetic_maps import mapped
 from tests.app.test_map_panes import on
 
 
@@ -23,8 +29,10 @@ def test_captions_keep_their_number(width):
     shown = on(PaneName.INSTANCES)
     name, value, rank = caption(shown, shown.sample, 3)
     text = short_caption(shown, shown.sample, 3, width)
-    assert value in text.split()
-    assert len(text) <= max(width, len(value))
+    brief = f"{float(value):.2g}".removeprefix("0")
+    assert value in text.split() or text.endswith(brief)
+    assert len(text) <= max(width, len(brief))
+    assert text == f"{name} {brief}" or width != len(f"{name} {brief}")
     assert text == f"{name} {value} {rank}" or width < len(f"{name} {value} {rank}")
 
 
@@ -78,3 +86,63 @@ def test_the_list_names_each_frozen_layer():
     layers = tuple(replace(info, frozen=info.name == "conv2") for info in made.layers)
     rows = draw_layers(synthetic.scene(replace(made, layers=layers)), 80, 20).lines()
     assert [row.split()[1] for row in rows[1:5] if "frozen" in row] == ["frozen"]
+
+
+def test_what_is_too_long_for_its_rows_shows_that_it_goes_on():
+    lines = wrapped("filter 0: maximum 1.42, last reached at step 602 (195 steps before the last look)", 30)
+    assert cut_to(lines, 3, 30, ascii=False) == lines
+    cut = cut_to(lines, 2, 30, ascii=False)
+    assert cut[1].endswith("…")
+    assert max(map(len, cut)) <= 30
+    assert cut_to(lines, 0, 30, ascii=False) == []
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+def test_the_words_on_a_filter_end_with_their_last_word(size):
+    made = synthetic.snapshot()
+    made.arrays["dead"][:] = False
+    made.arrays["reached_step"][:] = 602
+    shown = to_pane(to_layer(synthetic.scene(made), 2), PaneName.FILTERS).with_desk(maps_screen=True)
+    assert "before the last look)" in " ".join(as_text(shown, *size).split())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(0.004, ".89±<.01"), (0.01, ".89±.01"), (0.0, ".89±.00"), (math.nan, ".89")]
+)
+def test_a_small_error_is_not_none(error, said):
+    numbers = replace(mapped().maps.survey.layers[0], purity=0.89, purity_error=error)
+    assert purity_text(numbers) == said
+
+
+def test_the_mark_of_what_is_not_known_is_in_the_legend():
+    made = synthetic.snapshot()
+    shown = to_pane(to_layer(synthetic.scene(made), 2), PaneName.FILTERS).with_desk(full=True)
+    assert "? not known yet" not in as_text(shown, 120, 40)
+    made.arrays["maximum"][:] = 0
+    made.arrays["reached_step"][:] = -1
+    assert "? not known yet" in as_text(shown, 120, 40)
+
+
+@pytest.mark.parametrize("pane", [PaneName.LAYERS, PaneName.FILTERS])
+def test_an_order_that_is_reversed_is_said_to_be(pane):
+    shown = to_pane(synthetic.scene(), pane).with_desk(full=True)
+    assert "reversed" not in as_text(shown, 120, 40)
+    assert "reversed" in as_text(MOVES["reverse"](shown, Room(120, 36)), 120, 40)
+
+
+def test_a_list_to_choose_from_says_how_it_is_left():
+    about = replace(synthetic.scene(), beside=None)
+    shown = open_list(about, About.BESIDE, [Item("one"), Item("other")])
+    hints = as_text(shown, 120, 40).splitlines()[-1]
+    assert all(hint in hints for hint in ("j k move", "Enter choose", "Esc back"))
+    assert "no other run" in open_list(about, About.BESIDE, []).desk.note
+    assert "no other model" in open_list(about, About.ROOT, []).desk.note
+
+
+def test_titles_of_maps_begin_with_layer_and_step():
+    shown = on(PaneName.INPUT_MAP)
+    assert "fc1, step 21, " in as_text(shown, 120, 40)
+    point = int(np.flatnonzero(shown.input_map.shape.weights.round() <= 1)[0])
+    shown = replace(shown, selection=replace(shown.selection, point=int(shown.input_map.ids[point])))
+    words = as_text(to_pane(shown, PaneName.INPUT_MAP).with_desk(full=True), 200, 60)
+    assert "1 instance like this" in words

@@ -16,6 +16,7 @@ from deepeyes_tui.app.plots.label_legend import (
     quality_inks,
     quality_letters,
 )  # fmt: skip
+from deepeyes_tui.app.plots.legend import draw_legend
 from deepeyes_tui.app.plots.palette import Depth, Palette, Theme
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -156,3 +157,11 @@ def test_any_bars(width, height, rows, top, percent, glyphs, palette):
     values, errors, names = ([row[n] for row in rows] for n in range(3))
     canvas = draw_bars(width, height, values, names, errors=errors, top=top, percent=percent, glyphs=glyphs)
     check(canvas, (width, height), glyphs, palette)
+
+
+@pytest.mark.parametrize("glyphs", [Glyphs.ASCII, Glyphs.BRAILLE])
+@pytest.mark.parametrize("width", [60, 120])
+def test_sizes_that_are_told_by_a_dim_look_alone_are_told_in_words(glyphs, width):
+    row = draw_legend(width, ramp=Ink.MAXIMUM, low=0, high=1, glyphs=glyphs, colour=False).lines()[0]
+    assert "dim" in row
+    assert "old # # new" not in row

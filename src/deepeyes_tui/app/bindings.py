@@ -194,7 +194,11 @@ def _searched(context: Context) -> bool:
 
 
 def _brushing(context: Context) -> bool:
-    return _scattered(context) and context.brushing
+    return _layers(context) and context.brushing and context.focus in (PaneName.FILTERS, *SCATTERS)
+
+
+def _rectangle(context: Context) -> bool:
+    return _brushing(context) and context.focus in SCATTERS
 
 
 def _undoable(context: Context) -> bool:
@@ -226,7 +230,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("agree", ("enter", "y"), "Enter y", "do what is shown", Group.TRAIN, _agree),
     Binding("decline", ("escape", "n", "q", "ctrl+c"), "Esc n q", "do not", Group.TRAIN, _preview),
     Binding("end_brush", ("enter", "v"), "Enter v", "mark what is in it", Group.MARK, _brushing, "Enter mark"),
-    Binding("swap", ("o",), "o", "other corner of the rectangle", Group.MARK, _brushing, "o corner"),
+    Binding("swap", ("o",), "o", "other corner of the rectangle", Group.MARK, _rectangle, "o corner"),
     Binding("drop_brush", ("escape",), "Esc", "drop the rectangle", Group.MARK, _brushing, "Esc drop"),
     Binding("panel_act", ("enter",), "Enter", "change it or do it (asks)", Group.TRAIN, _panel, "Enter change"),
     Binding("close_panel", ("E",), "E", "close the panel", Group.TRAIN, _panel, "E close"),

@@ -20,6 +20,13 @@ class About(StrEnum):
     BESIDE = "Choose a run to be seen beside this one"
 
 
+NO_OTHER = {
+    About.ROOT: "no other model is trained here",
+    About.BESIDE: "there is no other run to be seen beside this one: `deepeyes ls` lists them",
+}
+"""What is said where there is nothing to choose from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """What can be chosen, and more about it; `here`: it is what holds now."""
@@ -46,7 +53,7 @@ class Chooser:
 def open_list(scene: Scene, about: About, items: Sequence[Item]) -> Scene:
     """Show a list, with the cursor on what holds now; without any items say that there is no choice."""
     if not items:
-        return scene.with_desk(note="there is nothing to choose from", note_is_error=True)
+        return scene.with_desk(note=NO_OTHER[about], note_is_error=True)
     row = next((i for i, item in enumerate(items) if item.here), 0)
     return scene.with_desk(chooser=Chooser(about, tuple(items), row))
 

@@ -350,8 +350,6 @@ def recall(scene: Scene, _: Room) -> Scene:
 
 
 MAP_MOVES: Mapping[str, Move] = {
-    "end_brush": brush,
-    "drop_brush": lambda scene, _: scene.with_desk(brush=None),
     "keep": keep,
     "recall": recall,
     "swap": swap,

@@ -186,7 +186,7 @@ def _escape(scene: Scene, room: Room) -> Scene:
     if desk.chooser is not None:
         return scene.with_desk(chooser=None)
     if desk.brush is not None or selection.anchor is not None:
-        return replace(scene, selection=replace(selection, anchor=None)).with_desk(brush=None)
+        return _without_brush(scene)
     if desk.large:
         return scene.with_desk(large=False)
     if selection.marked or selection.instances:
@@ -198,6 +198,11 @@ def _escape(scene: Scene, room: Room) -> Scene:
     if desk.maps_screen:
         return scene if desk.focus in MAPS else to_pane(scene, PaneName.INPUT_MAP)
     return _back(scene, room)
+
+
+def _without_brush(scene: Scene) -> Scene:
+    """Drop the rectangle, or the range."""
+    return replace(scene, selection=replace(scene.selection, anchor=None)).with_desk(brush=None)
 
 
 def _range(scene: Scene, room: Room) -> Scene:
@@ -269,6 +274,8 @@ MOVES: dict[str, Move] = {
     **MARKING,
     "mark": map_moves.mark_at_cursor,
     "range": _range,
+    "end_brush": _range,
+    "drop_brush": lambda scene, _: _without_brush(scene),
     "mark_all": map_moves.mark_all,
     "search": lambda scene, _: scene.with_desk(typing="", asking=Asking.SEARCH),
     "next_match": lambda scene, _: next_match(scene, 1),

@@ -75,7 +75,7 @@ class LayerOrder(StrEnum):
     """What the list of layers is sorted by."""
 
     NETWORK = "network"
-    STABLE = "stable since"
+    STABLE = "stable at"
     DEAD = "dead"
     UNDETECTED = "undetected"
 
@@ -252,7 +252,7 @@ class Scene:
             readonly=self.readonly,
             searched=bool(desk.searched),
             mapped=self.sample is not None,
-            brushing=self.brush is not None,
+            brushing=self.brush is not None or (desk.focus is PaneName.FILTERS and self.selection.anchor is not None),
             undoable=bool(self.selection.past),
             panel=desk.panel is not None,
             tree=self.tree is not None,

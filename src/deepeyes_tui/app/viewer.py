@@ -14,6 +14,7 @@ from textual import events, work
 
 from deepeyes_tui.app import choosing, keeping_desk, panel_desk, question_desk, steering
 from deepeyes_tui.app.bindings import PANE_KEYS, Group, PaneName, find
+from deepeyes_tui.app.chooser import NO_OTHER, About
 from deepeyes_tui.app.feed import News, shown
 from deepeyes_tui.app.map_desk import MapDesk
 from deepeyes_tui.app.maps import MapBox
@@ -147,9 +148,9 @@ class Viewer(SurfaceApp, inherit_bindings=False):
 
     def _refuse(self, key: str, character: str | None) -> None:
         """Say why a key that steers the training does not do so now."""
-        binding = find(key, character, replace(self.scene.context, live=True, readonly=False))
+        binding = find(key, character, replace(self.scene.context, live=True, readonly=False, roots=True))
         if binding is not None and binding.group is Group.TRAIN:
-            self.say(steering.refusal(self.scene), error=True)
+            self.say(steering.refusal(self.scene) or NO_OTHER[About.ROOT], error=True)
 
     def do(self, action: str, key: str = "") -> None:
         """Do one thing of the table of keys."""

@@ -84,6 +84,13 @@ def wrapped(text: str, width: int) -> list[str]:
     return _with(lines, line) or [""]
 
 
+def cut_to(lines: list[str], rows: int, width: int, ascii: bool) -> list[str]:
+    """Return as many lines as there are rows; the last one shows that it is not the end."""
+    if len(lines) <= rows or rows <= 0:
+        return lines[: max(rows, 0)]
+    return [*lines[: rows - 1], printable(" ".join(lines[rows - 1 :]), width, ascii)]
+
+
 def _with(lines: list[str], line: str) -> list[str]:
     return [*lines, line] if line else lines
 

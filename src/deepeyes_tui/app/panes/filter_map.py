@@ -138,15 +138,13 @@ def filter_words(scene: Scene, shown: FilterMap, filter: int) -> str:
         return f"{unit_name(scene.layer)} {filter}: {silent_word(scene, np.array([filter]))}"
     names = scene.snapshot.labels if scene.snapshot else ()
     own = label_of(names, scene.sample, int(shown.label[filter]), scene.ascii)
-    words = [
-        f"{unit_name(scene.layer)} {filter}: " + (f"label {own}" if has_label(shown)[filter] else "no label of its own")
-    ]
-    words.append(f"strength {short(float(shown.strength[filter]), ascii=scene.ascii)}")
-    words.append(f"over half its maximum on {percent(float(shown.coverage[filter]), ascii=scene.ascii)}")
+    words = [f"{unit_name(scene.layer)} {filter}: " + (f"label {own}" if has_label(shown)[filter] else "no own label")]
+    words.append(f"fires on {percent(float(shown.coverage[filter]), ascii=scene.ascii)}")
     likest = most_alike(shown, filter)
     if likest is not None:
         other, similarity = likest
         words.append(f"most like {other} ({similarity:.2f})")
+    words.append(f"strength {short(float(shown.strength[filter]), ascii=scene.ascii)}")
     return ", ".join(words)
 
 
@@ -167,7 +165,8 @@ def _facts(scene: Scene) -> str:
     marks = int(marked_flags(scene, shown).sum())
     words += [f"{marks:,} marked"] if marks else []
     words += [f"joined from {scene.desk.similar}"] if scene.desk.similar != REDUNDANT else []
-    words.append(_redundancy(shown, scene.ascii))
+    if shown.dead.any():  # else the line beneath the map says it
+        words.append(_redundancy(shown, scene.ascii))
     return ", ".join(words)
 
 
@@ -204,7 +203,8 @@ def filter_map_text(scene: Scene) -> str:
     if shown is None or columns is None:
         return waiting_words(scene)
     groups = "\n".join("redundant: " + " ".join(map(str, group)) for group in shown.groups)
-    return f"{_facts(scene)}, of {shown.instances:,} instances\n\n{table(*columns)}\n{groups}".rstrip()
+    redundancy = "" if shown.dead.any() else f", {_redundancy(shown, scene.ascii)}"
+    return f"{_facts(scene)}{redundancy}, of {shown.instances:,} instances\n\n{table(*columns)}\n{groups}".rstrip()
 
 
 def _judged(scene: Scene) -> bytes:

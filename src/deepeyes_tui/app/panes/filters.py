@@ -8,7 +8,7 @@ import numpy as np
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.chosen import mean_activation
-from deepeyes_tui.app.panes.base import Columns, Pane, lay, sentence, table, wrapped
+from deepeyes_tui.app.panes.base import Columns, Pane, cut_to, lay, sentence, table, wrapped
 from deepeyes_tui.app.panes.words import FROZEN, filter_words, layer_name, reliability
 from deepeyes_tui.app.plots.canvas import Canvas
 from deepeyes_tui.app.plots.heatmap import HeatmapLayout, draw_heatmap, draw_legend, layout_heatmap
@@ -19,7 +19,7 @@ from deepeyes_tui.app.selection import Selection
 from deepeyes_tui.link.snapshot import LayerStatistics
 
 WORDS = 2
-"""Rows for the sentence on the filter under the cursor."""
+"""Rows for the sentence on the filter under the cursor, at least."""
 
 
 def map_layout(scene: Scene, filters: int, width: int, height: int) -> HeatmapLayout:
@@ -62,11 +62,21 @@ def draw_filters(scene: Scene, width: int, height: int) -> Canvas:
     below = min(layout.height + 1, height - WORDS - 1)
     unit = "%" if shown_quantity(scene) is Quantity.FREQUENCY else ""
     legend = draw_legend(
-        width - 2, ramp=ramp, low=0.0, high=top, unit=unit, glyphs=scene.glyphs, colour=scene.colour, half=layout.half
+        width - 2,
+        ramp=ramp,
+        low=0.0,
+        high=top,
+        unit=unit,
+        glyphs=scene.glyphs,
+        colour=scene.colour,
+        half=layout.half,
+        unseen=bool(np.isnan(values).any()),
     )
     lay(canvas, legend, below, 1)
     words = filter_words(layer, scene.selection.cursor, scene.ascii) if layer.info.filters else ""
-    for row, line in enumerate(wrapped(words, width - 2)[:WORDS], below + 1):
+    for row, line in enumerate(
+        cut_to(wrapped(words, width - 2), height - below - 1, width - 2, scene.ascii), below + 1
+    ):
         canvas.text(row, 1, line, Ink.DEFAULT)
     return canvas
 
@@ -108,7 +118,7 @@ def _facts(scene: Scene) -> str:
     if scene.layer is None:
         return ""
     marks = len(scene.selection.marks)
-    order = "by value" if scene.desk.by_value else "in order"
+    order = ("by value" if scene.desk.by_value else "in order") + " reversed" * scene.desk.filters_reversed
     name = layer_name(scene, scene.selection.layer, 20)
     words = [f"{name} {FROZEN}" if scene.layer.info.frozen else name, str(shown_quantity(scene)), order]
     return ", ".join(words + ([f"{marks} marked"] if marks else []))

@@ -98,7 +98,7 @@ def _in_full(scene: Scene, number: int, finding: Finding, width: int) -> Iterato
     for row, text in enumerate(wrapped(said, width - INDENT - 1)):
         head: tuple[Piece, ...] = ((cursor, Ink.ACCENT, Look.BOLD), _sign(scene, finding))
         lead = head if not row else ((" " * INDENT, Ink.DEFAULT),)
-        look = Look.BOLD | (Look.REVERSE if focused and not row else Look.PLAIN)
+        look = Look.BOLD | (Look.REVERSE if focused else Look.PLAIN)
         yield Line((*lead, (text, INKS[finding.weight], look)), number)
     for text in wrapped(printable(_leads(finding), None, scene.ascii), width - INDENT - 1):
         yield Line(((" " * INDENT, Ink.DEFAULT), (text, Ink.ACCENT if focused else Ink.MUTED)), number)

@@ -201,7 +201,8 @@ def _legend(canvas: Canvas, scene: Scene, shown: InputMap, row: int) -> None:
     if here is not None:
         words = instance_words(scene, sample, int(shown.shape.points[here]), chosen_filters(scene, sample.filters))
         if shown.shape.level:
-            words = f"{max(round(float(shown.shape.weights[here])), 1):,} instances like this: {words}"
+            count = max(round(float(shown.shape.weights[here])), 1)
+            words = f"{count:,} instance{'s' * (count > 1)} like this: {words}"
         canvas.text(canvas.height - 1, SIDE, printable(words, width, scene.ascii), Ink.DEFAULT)
 
 
@@ -246,7 +247,8 @@ def _facts(scene: Scene) -> str:
     shown, name = scene.input_map, layer_name(scene, scene.selection.layer, 20) if scene.layers else ""
     if shown is None:
         return name
-    words = [name, str(shown_on_map(scene)), *_going_on(scene, shown)]
+    steps = [f"{'as of ' * scene.ended}step {int(shown.sample.steps.max()):,}"] if shown.sample.size else []
+    words = [name, *steps, str(shown_on_map(scene)), *_going_on(scene, shown)]
     if scene.brush is not None or scene.desk.combine is not Combine.ADD:
         words.append(f"brush {scene.desk.combine}")
     if scene.selection.chosen:
@@ -256,8 +258,6 @@ def _facts(scene: Scene) -> str:
     words.append(f"{len(shown.shape.points):,} of {shown.sample.size:,}")
     if shown.sample.nonfinite:
         words.append(f"{shown.sample.nonfinite:,} not finite or cut")
-    if shown.sample.size:
-        words.append(f"{'as of ' * scene.ended}step {int(shown.sample.steps.max()):,}")
     return ", ".join(words + ([f"renewed every {scene.desk.renew_every}"] if scene.desk.renew_every else []))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 
@@ -51,6 +52,8 @@ AVERAGED = 1
 """The first tile is the mean of all that are listed."""
 
 UNLABELLED = -1
+BELOW_TEN = re.compile(r"\d\.\d+")
+"""A number without a sign, a letter or an exponent."""
 SEEN = {InputKind.TEXT: "tokens", InputKind.SIGNAL: "values", InputKind.TABLE: "columns by z-score"}
 
 Rows = NDArray[np.intp]
@@ -250,12 +253,20 @@ def caption(scene: Scene, sample: Sample, row: int) -> tuple[str, str, str]:
 
 
 def short_caption(scene: Scene, sample: Sample, row: int, width: int) -> str:
-    """Return a caption in a width: without the rank, then with a shorter name, as a number is never cut."""
+    """Return a caption in a width: without the rank, with a shorter number (`.53`), then with a shorter name, as a
+    number is never cut.
+    """
     name, value, rank = caption(scene, sample, row)
-    whole = (" ".join(filter(None, words)) for words in ((name, value, rank), (name, value)))
-    room = width - cell_len(value) - 1
-    cut = f"{printable(name, room, scene.ascii)} {value}" if room > 1 else value
+    brief = _brief(value)
+    whole = (" ".join(filter(None, words)) for words in ((name, value, rank), (name, value), (name, brief)))
+    room = width - cell_len(brief) - 1
+    cut = f"{printable(name, room, scene.ascii)} {brief}" if room > 1 else brief
     return next((text for text in whole if cell_len(text) <= width), cut)
+
+
+def _brief(value: str) -> str:
+    """Return in two digits what `short` wrote in three."""
+    return f"{float(value):.2g}".removeprefix("0") if BELOW_TEN.fullmatch(value) else value
 
 
 def _large(scene: Scene, sample: Sample, row: int, width: int, height: int) -> Canvas:

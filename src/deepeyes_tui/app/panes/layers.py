@@ -284,6 +284,7 @@ def _facts(scene: Scene) -> str:
     stable = int(np.count_nonzero(np.asarray(scene.snapshot.arrays["stable_since"], np.int64) >= 0))
     order = scene.desk.layer_order
     by = "" if order is LayerOrder.NETWORK else f", by {order}"
+    by += ", reversed" * scene.desk.layers_reversed
     return f"{stable} of {scene.layers} stable{by}{marked_words(scene.selection.marked.values())}"
 
 

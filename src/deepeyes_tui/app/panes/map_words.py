@@ -55,12 +55,12 @@ def instance_words(scene: Scene, sample: Sample, row: int, filters: tuple[int, .
     labels = scene.snapshot.labels if scene.snapshot else ()
     plain = scene.ascii
     y, x, height, width = sample.boxes[row].tolist()
-    place = f"rows {y}-{y + height - 1}, columns {x}-{x + width - 1} of " if height and sample.input_size else ""
+    place = f", rows {y}-{y + height - 1}, columns {x}-{x + width - 1}" if height and sample.input_size else ""
     if where := place_words(sample, row):
-        place = f"{where} of "
+        place = f", {where}"
     words = [
         "no label" if sample.labels[row] == -1 else f"label {label_of(labels, sample, int(sample.labels[row]), plain)}",
-        f"{place}input {sample.inputs[row]} at step {sample.steps[row]:,}",
+        f"input {sample.inputs[row]} at step {sample.steps[row]:,}{place}",
     ]
     for filter in filters[:2]:
         value = float(sample.activations[row, filter])

@@ -79,6 +79,8 @@ def _keys(canvas: Canvas, scene: Scene) -> None:
     first = [short for short in shown if short not in LAST]
     if scene.desk.help:
         first, last = ["j k scroll", "Esc back"], ["q leave"]
+    elif scene.desk.chooser is not None:
+        first, last = ["j k move", "Enter choose", "Esc back"], list(LAST)
     else:
         last = [short for short in LAST if short in shown]
     room = canvas.width - 2 - sum(cell_len(short) + 2 for short in last)

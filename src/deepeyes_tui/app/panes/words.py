@@ -19,6 +19,8 @@ ONE_OF = {"filters": "filter", "units": "unit", "heads": "head", "dimensions": "
 FROZEN = "frozen"
 """Of a layer of which nothing is trained."""
 WAITS = "waits for the next look"
+LEAST_ERROR = 0.005
+"""Standard errors below it would be written as 0."""
 RECENT_STEPS = 100
 """Observed steps after which the square of a filter that was not reached again has half its size."""
 
@@ -73,8 +75,10 @@ def purity_text(numbers: LayerNumbers, ascii: bool = False) -> str:
     """Return the label purity of a layer with its standard error: `.93±.01`."""
     if math.isnan(numbers.purity):
         return unknown(ascii)
-    error = "" if math.isnan(numbers.purity_error) else f"{'+-' if ascii else '±'}{_hundredths(numbers.purity_error)}"
-    return _hundredths(numbers.purity) + error
+    if math.isnan(numbers.purity_error):
+        return _hundredths(numbers.purity)
+    error = "<.01" if 0 < numbers.purity_error < LEAST_ERROR else _hundredths(numbers.purity_error)
+    return f"{_hundredths(numbers.purity)}{'+-' if ascii else '±'}{error}"
 
 
 def _hundredths(share: float) -> str:
@@ -141,7 +145,7 @@ def filter_words(layer: LayerStatistics, index: int, ascii: bool = False) -> str
         return f"{unit_name(layer)} {index}: no activation above 0 seen yet"
     maximum, reached = float(layer.maximum[index]), int(layer.reached_step[index])
     words = [f"{unit_name(layer)} {index}: maximum {short(maximum, ascii=ascii)}"]
-    words.append(f"over half the layer's on {percent(float(layer.frequency[index]), ascii=ascii)}")
+    words.append(f"over half of the layer's maximum on {percent(float(layer.frequency[index]), ascii=ascii)}")
     if reached >= 0:
         behind = max(layer.last_observed_step - reached, 0)
         when = f"{behind:,} steps before the last look" if behind else "the last look"

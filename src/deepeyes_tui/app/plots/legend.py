@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from deepeyes_tui.app.plots.canvas import Canvas
-from deepeyes_tui.app.plots.cells import DENSITY, PAIRS
+from deepeyes_tui.app.plots.cells import DENSITY, PAIRS, UNKNOWN
 from deepeyes_tui.app.plots.glyphs import ALWAYS_ON, DEAD, Glyphs
 from deepeyes_tui.app.plots.inks import FADED, FADES, LEVELS, TEXT_FROM, Ink, Look
 from deepeyes_tui.app.plots.numbers import percent, printable, short
@@ -24,17 +24,22 @@ def draw_legend(
     glyphs: Glyphs = Glyphs.BRAILLE,
     colour: bool = True,
     half: bool = False,
+    unseen: bool = False,
     rows: int = 1,
 ) -> Canvas:
     """Draw the ramp with its ends, the marks, and what the size (in half cells: the faintness) says.
+
+    With `unseen`, the mark of what is not known is among them.
 
     One row holds as much as fits; with `rows=2` the size has the second row to itself. `unit` `%` writes shares of 1.
     """
     canvas = Canvas(width, max(rows, 1))
     column = _ramp(canvas, ramp, low, high, unit, glyphs, colour)
-    for mark, name in ((DEAD[glyphs], "dead"), (ALWAYS_ON[glyphs], "always on")):
+    marks = [(UNKNOWN, "not known yet", Ink.MUTED)] if unseen else []
+    marks += [(DEAD[glyphs], "dead", Ink.DOWN), (ALWAYS_ON[glyphs], "always on", Ink.WARNING)]
+    for mark, name, ink in marks:
         if column + GAP + len(name) + 2 <= canvas.width:
-            column = canvas.text(0, column + GAP, mark, Ink.DOWN if name == "dead" else Ink.WARNING)
+            column = canvas.text(0, column + GAP, mark, ink)
             column = canvas.text(0, column + 1, name, Ink.MUTED)
     _sizes(canvas, 0 if rows < 2 else 1, column + GAP if rows < 2 else 0, ramp, glyphs, colour, half)
     return canvas
@@ -59,7 +64,8 @@ def _ramp(canvas: Canvas, ramp: int, low: float, high: float, unit: str, glyphs:
 def _sizes(canvas: Canvas, row: int, column: int, ramp: int, glyphs: Glyphs, colour: bool, half: bool) -> None:
     """Write the meaning of size, faintness or dimness, in as many words as fit."""
     top = int(ramp) + LEVELS - 1
-    if glyphs is Glyphs.ASCII or not colour:
+    by_look = glyphs is Glyphs.ASCII or not colour
+    if by_look:
         shape = "#" if glyphs is Glyphs.ASCII else "▅"
         word, samples = "dim", [(shape, top, int(Look.DIM)), (shape, top, int(Look.PLAIN))]
     elif half:
@@ -68,7 +74,9 @@ def _sizes(canvas: Canvas, row: int, column: int, ramp: int, glyphs: Glyphs, col
     else:
         word, samples = "size", [(pair.strip(), top, 0) for pair in PAIRS]
     length = sum(len(text) + 1 for text, _, _ in samples)
-    for before, after in ((f"{word}: {LATE}  long ago ", "now"), (f"{word}: {LATE} ", ""), ("old ", "new")):
+    # Two looks of one shape are no two shapes: where only little fits, words say which is which.
+    least = ("dim: old ", "") if by_look else ("old ", "new")
+    for before, after in ((f"{word}: {LATE}  long ago ", "now"), (f"{word}: {LATE} ", ""), least):
         if column + len(before) + length + len(after) <= canvas.width:
             column = canvas.text(row, column, before, Ink.MUTED)
             for text, ink, look in samples:
