@@ -9,19 +9,24 @@ import pytest
 
 from deepeyes_tui.app.bindings import PaneName
 from deepeyes_tui.app.chooser import About, Item, open_list
+from deepeyes_tui.app.finding_moves import moved
+from deepeyes_tui.app.found import finding_here, findings_of
 from deepeyes_tui.app.moves import MOVES, to_layer, to_pane
 from deepeyes_tui.app.panes.base import cut_to, wrapped
+from deepeyes_tui.app.panes.findings import draw_findings
 from deepeyes_tui.app.panes.instances import caption, short_caption
 from deepeyes_tui.app.panes.layers import draw_layers
 from deepeyes_tui.app.panes.log import pieces
 from deepeyes_tui.app.panes.training import draw_training
 from deepeyes_tui.app.panes.words import purity_text
 from deepeyes_tui.app.picture import Painter, as_text
+from deepeyes_tui.app.plots.inks import Look
 from deepeyes_tui.app.room import Room
 from deepeyes_tui.link.snapshot import Series
 from tests.app import synthetic
 from tests.app.synthetic_maps import mapped
 from tests.app.test_map_panes import on
+from tests.findings.test_pane import scene as with_findings
 
 
 @pytest.mark.parametrize("width", range(4, 24))
@@ -146,3 +151,13 @@ def test_titles_of_maps_begin_with_layer_and_step():
     shown = replace(shown, selection=replace(shown.selection, point=int(shown.input_map.ids[point])))
     words = as_text(to_pane(shown, PaneName.INPUT_MAP).with_desk(full=True), 200, 60)
     assert "1 instance like this" in words
+
+
+def test_all_lines_of_the_finding_under_the_cursor_stand_out_alike():
+    shown = with_findings()
+    for step in range(len(findings_of(shown))):
+        here = moved(shown, step)
+        canvas = draw_findings(here, 50, 200)
+        reverse = (canvas.look & Look.REVERSE) > 0
+        rows = ("".join(map(chr, glyphs[flags])) for glyphs, flags in zip(canvas.glyph, reverse, strict=True))
+        assert " ".join(" ".join(rows).split()) == " ".join(finding_here(here).sentence.split())

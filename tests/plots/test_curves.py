@@ -109,3 +109,16 @@ def test_values_of_single_precision_at_an_axis_end_are_not_beyond_it(value):
     for y in (changed, np.full(40, value, np.float32)):
         shapes = "\n".join(draw_curves(60, 9, [curve(y)]).lines())
         assert not {"▼", "▲"} & set(shapes)
+
+
+def test_a_dotted_curve_leaves_the_cells_of_a_line_to_it():
+    steps = np.arange(80)
+    line = curve(steps % 7 + 0.5 * (steps % 3))
+    dotted = curve(np.full(80, 4.0), Ink.VALIDATION, "validation")
+    alone, both = draw_curves(40, 12, [line]), draw_curves(40, 12, [line, dotted])
+    body = np.s_[1:-2, 4:]
+    lit = alone.ink[body] == Ink.TRAINING
+    marked = both.glyph[body] == ord(dotted.marker_in(Glyphs.BRAILLE))
+    assert marked.any()
+    assert (both.ink[body][lit & ~marked] == Ink.TRAINING).all()
+    assert (both.glyph[body][lit & ~marked] == alone.glyph[body][lit & ~marked]).all()

@@ -99,3 +99,17 @@ def test_styles_are_kept_but_not_without_end():
 def test_faded_ramps_end_at_the_last_table_place():
     assert Palette().color(Ink.FREQUENCY_FADED + FADES * LEVELS - 1) != "default"
     assert Palette().color(255) == "default"
+
+
+RAMPED = ("red", "blue", "cyan", "bright_red", "bright_green", "bright_yellow", "bright_blue", "bright_magenta")
+XTERM = dict(zip(RAMPED, ["cd0000", "0000ee", "00cdcd", "ff0000", "00ff00", "ffff00", "5c5cff", "ff00ff"], strict=True))
+VGA = dict(zip(RAMPED, ["aa0000", "0000aa", "00aaaa", "ff5555", "55ff55", "ffff55", "5555ff", "ff55ff"], strict=True))
+
+
+@pytest.mark.parametrize("colors", [XTERM, VGA])
+@pytest.mark.parametrize("ramp", [Ink.MAXIMUM, Ink.FREQUENCY])
+def test_ramps_of_sixteen_colours_grow_brighter(colors, ramp):
+    names = [Palette(Theme.DARK, Depth.C16).color(ramp + level) for level in range(LEVELS)]
+    bright = [luminance(f"#{colors[name]}") for name in names]
+    assert bright == sorted(bright)
+    assert len(set(names)) >= 4

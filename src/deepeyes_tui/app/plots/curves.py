@@ -74,14 +74,20 @@ def draw_curves(
 
 
 def _lines(canvas: Canvas, frame: Frame, shown: Sequence[Points], glyphs: Glyphs) -> None:
-    """Draw all curves. Where they share a cell, all their dots are seen, in the colour of the one with most."""
+    """Draw all curves. Where they share a cell, all their dots are seen, in the colour of the one with most; dotted
+    ones leave the cells of a line to it, but for their markers.
+    """
     inside = np.s_[frame.top : frame.top + frame.height, frame.left : frame.left + frame.width]
     glyph, ink = canvas.glyph[inside], canvas.ink[inside]
     whole = np.zeros((frame.height, frame.width), np.uint8)
-    most = np.zeros_like(whole)
-    for points in shown:
+    most, lined = np.zeros_like(whole), np.zeros(whole.shape, bool)
+    for points in sorted(shown, key=lambda points: points.curve.dotted):
         if points.x.size:
             bits = _bits(frame, points, glyphs)
+            if points.curve.dotted:
+                bits = np.where(lined, 0, bits).astype(np.uint8)
+            else:
+                lined |= bits > 0
             count = DOTS_IN[bits]
             ours, drawn = (bits > 0) & (count >= most), bits > 0
             whole |= bits

@@ -56,9 +56,10 @@ NAMED_ANSI: Final = {
     Ink.BOTH_WRONG: "bright_red",
 }
 RAMPS_ANSI: Final = {
-    Ink.MAXIMUM: ["blue", "bright_blue", "cyan", "green", "yellow"],
-    Ink.FREQUENCY: ["magenta", "bright_magenta", "red", "bright_red", "yellow"],
+    Ink.MAXIMUM: ["blue", "bright_blue", "cyan", "bright_green", "bright_yellow"],
+    Ink.FREQUENCY: ["red", "bright_red", "bright_magenta", "bright_yellow"],
 }
+"""From dark to bright, whichever of the usual sixteen colours a terminal has."""
 LABELS_ANSI: Final = (
     "magenta",
     "yellow",
