@@ -6,11 +6,17 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from deepeyes_tui.app.terminal import prepare
 from deepeyes_tui.link.launch import Launched
 from deepeyes_tui.link.runs import Run, is_live
 from deepeyes_tui.link.settings import ViewOptions
+from deepeyes_tui.link.watcher import Watcher
+
+if TYPE_CHECKING:
+    from deepeyes_tui.app.feed import Feed
+    from deepeyes_tui.app.scene import Scene
 
 FIRST_PICTURE = 5.0
 """Seconds that `--once` waits for something to show."""
@@ -64,7 +70,7 @@ def view(run: Run, *, options: ViewOptions, launched: Launched | None = None, re
     ends = app.stopping or (last is not None and last.condition.is_over)
     status = _script_status(launched, ends=ends)
     if not recorded:
-        _say_how_to_come_back(run, launched)
+        print(farewell(run, launched))
     return app.return_code or status
 
 
@@ -77,12 +83,16 @@ def _script_status(launched: Launched | None, ends: bool) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _say_how_to_come_back(run: Run, launched: Launched | None) -> None:
+def farewell(run: Run, launched: Launched | None) -> str:
+    """Say how to come back to a run, or how it has ended."""
     ended = launched is not None and launched.poll() is not None
-    if ended or not is_live(run):
-        print(f"{run.name} has ended{f'; its log: {run.log}' if run.log.exists() else ''}")
-    else:
-        print(f"{run.name} goes on. Come back with: deepeyes attach {run.name}")
+    if not ended and is_live(run):
+        return f"{run.name} goes on. Come back with: deepeyes attach {run.name}"
+    watcher = Watcher(run)
+    last = watcher.poll()
+    watcher.close()
+    how = f": {last.sentence}" if last is not None and last.condition.is_over else ""
+    return f"{run.name} has ended{how}{f'; its log: {run.log}' if run.log.exists() else ''}"
 
 
 def print_once(run: Run, *, options: ViewOptions, recorded: bool = False) -> int:
@@ -119,6 +129,7 @@ def print_once(run: Run, *, options: ViewOptions, recorded: bool = False) -> int
         from deepeyes_tui.app.waiting import with_maps
 
         scene = with_maps(scene, run, MAPS_WITHIN)
+        scene = scene if recorded else caught_up(scene, feed)
     elif scene.desk.maps_screen:
         from deepeyes_tui.app.kept import with_kept
 
@@ -138,6 +149,14 @@ def print_once(run: Run, *, options: ViewOptions, recorded: bool = False) -> int
         print(f"deepeyes: {run.name}: {reason}", file=sys.stderr)
         return 1
     return 0
+
+
+def caught_up(scene: Scene, feed: Feed) -> Scene:
+    """Return the scene with the state of now, after something was waited for: the training went on meanwhile."""
+    from deepeyes_tui.app.feed import shown
+
+    feed.read()
+    return shown(scene, feed.latest)
 
 
 def _print(text: str, write: Callable[[str], object]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from textual import events, work
 
 from deepeyes_tui.app import choosing, keeping_desk, panel_desk, question_desk, steering
-from deepeyes_tui.app.bindings import PANE_KEYS, Group, PaneName, find
+from deepeyes_tui.app.bindings import PANE_KEYS, PaneName, find
 from deepeyes_tui.app.chooser import NO_OTHER, About
 from deepeyes_tui.app.feed import News, shown
 from deepeyes_tui.app.map_desk import MapDesk
@@ -147,9 +147,9 @@ class Viewer(SurfaceApp, inherit_bindings=False):
             self._refuse(key, character)
 
     def _refuse(self, key: str, character: str | None) -> None:
-        """Say why a key that steers the training does not do so now."""
+        """Say why a key of the training does nothing now."""
         binding = find(key, character, replace(self.scene.context, live=True, readonly=False, roots=True))
-        if binding is not None and binding.group is Group.TRAIN:
+        if binding is not None:
             self.say(steering.refusal(self.scene) or NO_OTHER[About.ROOT], error=True)
 
     def do(self, action: str, key: str = "") -> None:
