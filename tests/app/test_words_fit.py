@@ -14,6 +14,7 @@ from deepeyes_tui.app.found import finding_here, findings_of
 from deepeyes_tui.app.moves import MOVES, to_layer, to_pane
 from deepeyes_tui.app.panes.base import cut_to, wrapped
 from deepeyes_tui.app.panes.findings import draw_findings
+from deepeyes_tui.app.panes.header import header_text
 from deepeyes_tui.app.panes.instances import caption, short_caption
 from deepeyes_tui.app.panes.layers import draw_layers
 from deepeyes_tui.app.panes.log import pieces
@@ -64,6 +65,14 @@ def test_header_and_legend_tell_one_value(at):
         (header,), (legend,) = re.findall(r"loss ([\d.]+) ", text), re.findall(r"training ([\d.]+) ", text)
         assert header == legend
     assert header == "0.5"
+
+
+def test_at_the_end_the_header_tells_the_value_of_the_last_step():
+    made = synthetic.snapshot(loss=0.0002)
+    curve = Series("loss", np.array([1, 2]), np.array([2.0, 0.0017], np.float32), np.zeros(2, np.int64))
+    shown = synthetic.scene(replace(made, series={"loss": curve}))
+    assert "loss 0.0017" in header_text(shown)
+    assert "loss 0.0002" in header_text(replace(shown, ended=True))
 
 
 def test_a_flat_curve_takes_little_room():

@@ -28,8 +28,12 @@ def second_of(scene: Scene) -> Second:
 
 
 def newest(scene: Scene, name: str, last: float) -> float:
-    """Return the newest value of a curve as its legend has it, `last` where that is no number or there is no curve."""
-    value = _newest(second_of(scene), name) if scene.replay is None and math.isfinite(last) else last
+    """Return the newest value of a curve as its legend has it, `last` where that is no number or there is no curve.
+
+    Of a run that has ended it is `last`, that of its last step: a point of a long curve is a mean of several.
+    """
+    goes_on = scene.replay is None and not scene.ended
+    value = _newest(second_of(scene), name) if goes_on and math.isfinite(last) else last
     return value if math.isfinite(value) else last
 
 
