@@ -134,3 +134,13 @@ def test_legend_fits(rows):
     assert "3.2" in text
     assert "last step at 80 % of the maximum" in text
     assert f"{CROSS} dead" in text
+
+
+def test_the_cursor_is_as_high_as_its_square():
+    canvas = draw(40, 9, [1, 1, 1], cursor=1)
+    held = canvas.ground[:, :30] == Ink.CURSOR
+    rows = np.flatnonzero(held.any(axis=1))
+    last = rows[-1] + 1
+    columns = np.flatnonzero(held[rows[0]])
+    assert (canvas.glyph[last, columns] == ord("▀")).all()
+    assert set(canvas.glyph[last, columns[0] + 1 : columns[1]].tolist()) == {ord("▀")}

@@ -21,6 +21,8 @@ __all__ = ["HeatmapLayout", "draw_heatmap", "draw_legend", "layout_heatmap"]
 OLD: Final = 0.5
 """Below this reliability a glyph that says a value is dimmed."""
 
+UPPER_HALF: Final = "▀"
+
 
 def draw_heatmap(
     width: int,
@@ -99,6 +101,10 @@ def _draw_cells(
         glyph[cursor, :, 0], glyph[cursor, :, -1] = ord("["), ord("]")
         glyph[cursor, row, -1] = mark
         ink[cursor, :, 0] = ink[cursor, :, -1] = Ink.ON_CURSOR
+        if high > 1 and not shapes.by_value:  # a square ends in the middle of its last row
+            ends = np.s_[cursor, -1, :: wide - 1]
+            glyph[ends], ink[ends] = ord(UPPER_HALF), Ink.POINTER
+            ground[ends] = Ink.SELECTED if blocks.marked[cursor] else Ink.DEFAULT
     _put(canvas, layout, glyph, ink, ground, look)
     if cursor is not None and wide == 1:
         _brackets(canvas, *divmod(cursor, layout.columns))
