@@ -44,7 +44,8 @@ async def test_from_layer_to_map_to_brush_to_the_other_layers(rings):
         assert "the analysis is starting" in screen(app)
         await until(pilot, lambda: app.scene.input_map is not None and app.scene.input_map.quality is not None)
         await until(pilot, lambda: app.scene.filter_map is not None and app.scene.maps.survey is not None)
-        assert "conv1, labels, 1,500 of 1,500" in screen(app)
+        steps = app.scene.input_map.sample.steps
+        assert f"conv1, step {steps.max():,}, labels, 1,500 of 1,500" in screen(app)
         await pilot.press("v", *["right"] * 12, *["down"] * 6, "enter")
         assert app.scene.selection.chosen
         assert "mean on the marked" in screen(app)

@@ -18,6 +18,7 @@ from deepeyes_tui.app.selection import keep, mark_in, recall, undo
 from deepeyes_tui.link.control import ControlServer
 from deepeyes_tui.link.messages import Action, Command, Outcome
 from deepeyes_tui.link.preview import Part, Preview, Settings
+from deepeyes_tui.link.snapshot import LEAST_WINDOW
 from deepeyes_tui.link.watcher import Condition, RunView
 from tests.app.driving import rows, screen, source, viewer
 from tests.app.synthetic import LENET, infos, scene, snapshot
@@ -141,8 +142,8 @@ def test_what_cannot_be_marked_is_said():
     made.arrays["dead"][:] = False
     assert press(scene(made), "dead").desk.note == "no dead filters"
     assert press(scene(made).with_desk(focus=PaneName.LAYER), "dead").desk.note == "no dead filters in conv1"
-    made.arrays["dead_window"][:] = 4
-    assert press(scene(made), "always_on").desk.note == "no filter is judged yet: 5 looks are needed"
+    made.arrays["dead_window"][:] = LEAST_WINDOW - 1
+    assert press(scene(made), "always_on").desk.note == f"no filter is judged yet: {LEAST_WINDOW} looks are needed"
     assert press(scene(made), "dead").selection == scene(made).selection
 
 
