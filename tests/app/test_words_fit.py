@@ -98,8 +98,9 @@ def test_a_frozen_layer_is_said_to_be(pane):
 def test_the_list_names_each_frozen_layer():
     made = synthetic.snapshot()
     layers = tuple(replace(info, frozen=info.name == "conv2") for info in made.layers)
-    rows = draw_layers(synthetic.scene(replace(made, layers=layers)), 80, 20).lines()
-    assert [row.split()[1] for row in rows[1:5] if "frozen" in row] == ["frozen"]
+    rows = draw_layers(synthetic.scene(replace(made, layers=layers)), 54, 20).lines()
+    assert [row.split()[0] for row in rows[1:5] if "frozen" in row] == ["conv2"]
+    assert "change" in rows[0]
 
 
 def test_what_is_too_long_for_its_rows_shows_that_it_goes_on():

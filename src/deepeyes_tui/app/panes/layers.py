@@ -53,6 +53,8 @@ def _history(scene: Scene, layer: LayerStatistics) -> Cell:
 
 
 def _since(scene: Scene, layer: LayerStatistics) -> Cell:
+    if layer.info.frozen:
+        return FROZEN, Ink.ACCENT
     if layer.stable_since is None:
         return unknown(scene.ascii), Ink.MUTED
     text = f"{layer.stable_since:,}"
@@ -135,7 +137,7 @@ def draw_layers(scene: Scene, width: int, height: int) -> Canvas:
     rows, here, seen = seen_rows(scene, height, len(words))
     folded, tree = folds(scene), scene.tree
     every = rows if tree is None else tree.rows
-    longest = max(_indent(row, tree is not None) + cell_len(_label(scene, row) + _state(scene, row)) for row in every)
+    longest = max(_indent(row, tree is not None) + cell_len(_label(scene, row)) for row in every)
     name_width, columns = shown_columns(width, longest, scene.desk.maps_screen)
     _heads(canvas, scene, name_width, columns)
     for row, place in enumerate(seen, 1):
@@ -192,12 +194,6 @@ def _label(scene: Scene, row: Row) -> str:
     return scene.snapshot.layers[row.layers[0]].unit if row.within and scene.snapshot is not None else row.label
 
 
-def _state(scene: Scene, row: Row) -> str:
-    """Return what stands behind the name of a layer that is not trained."""
-    frozen = not row.is_group and scene.snapshot is not None and scene.snapshot.layers[row.layers[0]].frozen
-    return f" {FROZEN}" if frozen else ""
-
-
 def _name(canvas: Canvas, row: int, scene: Scene, shown: Row, width: int, here: bool, folded: Paths) -> None:
     """Write the name of a layer or a group; before a group stands whether it is folded."""
     look = Look.BOLD if here else Look.PLAIN
@@ -209,9 +205,7 @@ def _name(canvas: Canvas, row: int, scene: Scene, shown: Row, width: int, here: 
         canvas.text(row, indent, "+" if shown.path in folded else "-", Ink.ACCENT, look)
     ink = Ink.TITLE if shown.is_group else Ink.DEFAULT
     label = printable(_label(scene, shown), width - indent, scene.ascii)
-    end = canvas.text(row, 2 + indent, label, ink, look | reverse)
-    if end + len(_state(scene, shown)) <= 2 + width:
-        canvas.text(row, end, _state(scene, shown), Ink.ACCENT)
+    canvas.text(row, 2 + indent, label, ink, look | reverse)
 
 
 def _cells(
