@@ -171,3 +171,11 @@ def test_all_lines_of_the_finding_under_the_cursor_stand_out_alike():
         reverse = (canvas.look & Look.REVERSE) > 0
         rows = ("".join(map(chr, glyphs[flags])) for glyphs, flags in zip(canvas.glyph, reverse, strict=True))
         assert " ".join(" ".join(rows).split()) == " ".join(finding_here(here).sentence.split())
+
+
+def test_words_on_a_filter_of_the_map_are_whole_at_200x60_and_its_title_at_120x40():
+    shown = on(PaneName.FILTER_MAP)
+    shown = replace(shown, selection=replace(shown.selection, cursor=3))
+    wide, less = (as_text(shown, *size) for size in ((200, 60), (120, 40)))
+    assert re.search(r"filter 3: .*fires on .*, like 4 \(0\.\d\d\), strength [\d.]+ ", wide)
+    assert re.search(r"fc1, 8 redundant, [\d.]+ effective ─", less)

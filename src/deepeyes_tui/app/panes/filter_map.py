@@ -124,10 +124,12 @@ def silent_word(scene: Scene, filters: NDArray[np.intp]) -> str:
     return "dead" if judged else "silent"
 
 
-def _redundancy(shown: FilterMap, ascii: bool) -> str:
+def _redundancy(shown: FilterMap, ascii: bool, brief: bool = False) -> str:
+    """Say how many filters there are too many, and how many are left then."""
     spare = sum(len(group) - 1 for group in shown.groups)
     groups = f"{spare:,} redundant in {len(shown.groups):,} groups" if shown.groups else f"none over {REDUNDANT} alike"
-    return f"{groups}, {short(shown.effective, ascii=ascii)} effective of {len(shown.dead):,}"
+    effective = f"{short(shown.effective, ascii=ascii)} effective"
+    return f"{spare:,} redundant, {effective}" if brief else f"{groups}, {effective} of {len(shown.dead):,}"
 
 
 def filter_words(scene: Scene, shown: FilterMap, filter: int) -> str:
@@ -143,7 +145,7 @@ def filter_words(scene: Scene, shown: FilterMap, filter: int) -> str:
     likest = most_alike(shown, filter)
     if likest is not None:
         other, similarity = likest
-        words.append(f"most like {other} ({similarity:.2f})")
+        words.append(f"like {other} ({similarity:.2f})")
     words.append(f"strength {short(float(shown.strength[filter]), ascii=scene.ascii)}")
     return ", ".join(words)
 
@@ -161,13 +163,16 @@ def _facts(scene: Scene) -> str:
     shown = scene.filter_map
     if shown is None:
         return layer_name(scene, scene.selection.layer, 20) if scene.layers else ""
-    words = [layer_name(scene, scene.selection.layer, 20)]
+    # Without silent filters, the line beneath the map says what is redundant.
+    spare = [_redundancy(shown, scene.ascii, brief=True)] if shown.dead.any() else []
+    return ", ".join([*_about(scene, shown), *spare])
+
+
+def _about(scene: Scene, shown: FilterMap) -> list[str]:
     marks = int(marked_flags(scene, shown).sum())
+    words = [layer_name(scene, scene.selection.layer, 20)]
     words += [f"{marks:,} marked"] if marks else []
-    words += [f"joined from {scene.desk.similar}"] if scene.desk.similar != REDUNDANT else []
-    if shown.dead.any():  # else the line beneath the map says it
-        words.append(_redundancy(shown, scene.ascii))
-    return ", ".join(words)
+    return words + ([f"joined from {scene.desk.similar}"] if scene.desk.similar != REDUNDANT else [])
 
 
 def filter_map_columns(scene: Scene) -> Columns | None:
@@ -203,8 +208,8 @@ def filter_map_text(scene: Scene) -> str:
     if shown is None or columns is None:
         return waiting_words(scene)
     groups = "\n".join("redundant: " + " ".join(map(str, group)) for group in shown.groups)
-    redundancy = "" if shown.dead.any() else f", {_redundancy(shown, scene.ascii)}"
-    return f"{_facts(scene)}{redundancy}, of {shown.instances:,} instances\n\n{table(*columns)}\n{groups}".rstrip()
+    about = ", ".join([*_about(scene, shown), _redundancy(shown, scene.ascii)])
+    return f"{about}, of {shown.instances:,} instances\n\n{table(*columns)}\n{groups}".rstrip()
 
 
 def _judged(scene: Scene) -> bytes:
