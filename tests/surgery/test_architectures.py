@@ -21,6 +21,7 @@ from .masking import kept, output, outputs_differ, reads_masked, shapes_after, s
 
 torch.set_num_threads(1)
 WELL = [case for case in CASES if case.expect is not Expect.REFUSED]
+PLANS: dict[str, Plan] = {}
 REFUSED = [case for case in CASES if case.expect is Expect.REFUSED]
 
 
@@ -52,8 +53,7 @@ def test_planning_changes_nothing(case: Case):
 
 @cases(WELL)
 def test_the_cut_network_is_the_masked_one(case: Case):
-    model, batch = case.model(), case.batch()
-    plan = planned(case, model, batch)
+    model, batch, plan = case.model(), case.batch(), plan_of(case)
     assert plan.exact == (case.expect is not Expect.INEXACT)
     assert plan.exact or plan.warnings
     masked = output(reads_masked(case.model(), plan), batch)
@@ -65,8 +65,7 @@ def test_the_cut_network_is_the_masked_one(case: Case):
 
 @cases(WELL)
 def test_what_the_plan_says_goes_and_the_rest_stays_bit_for_bit(case: Case):
-    model, batch = case.model(), case.batch()
-    plan = planned(case, model, batch)
+    model, plan = case.model(), plan_of(case)
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
     parameters = dict(model.named_parameters())
@@ -99,6 +98,13 @@ def test_a_cut_network_trains_on_in_its_modes(case: Case):
     assert all(torch.isfinite(p).all() for p in model.parameters())
     assert moved <= {name for name, learns in trainable.items() if learns}
     assert not layers or moved & layers
+
+
+def plan_of(case: Case) -> Plan:
+    """Return the plan of a case, made once: its networks are alike to the last bit."""
+    if case.name not in PLANS:
+        PLANS[case.name] = planned(case, case.model(), case.batch())
+    return PLANS[case.name]
 
 
 def planned(case: Case, model: nn.Module, batch: Any) -> Plan:
