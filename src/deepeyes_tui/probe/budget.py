@@ -11,7 +11,7 @@ HEADROOM = 0.8
 EAGER_FOR = 60.0
 """Seconds of training over which looks come more often: the whole budget is spent at first, `HEADROOM` by and by."""
 MOST_OBSERVATIONS_PER_SECOND = 10.0
-ADVANCE = 0.2
+ADVANCE = 0.1
 """Seconds in the purse at the start: short runs are to be seen too."""
 AVERAGED_OVER = 20.0
 """Seconds over which the cost that is shown is averaged."""
