@@ -128,8 +128,10 @@ def _redundancy(shown: FilterMap, ascii: bool, brief: bool = False) -> str:
     """Say how many filters there are too many, and how many are left then."""
     spare = sum(len(group) - 1 for group in shown.groups)
     groups = f"{spare:,} redundant in {len(shown.groups):,} groups" if shown.groups else f"none over {REDUNDANT} alike"
-    effective = f"{short(shown.effective, ascii=ascii)} effective"
-    return f"{spare:,} redundant, {effective}" if brief else f"{groups}, {effective} of {len(shown.dead):,}"
+    count = f"{len(shown.dead):,}"
+    if brief:
+        return f"{spare:,} of {count} redundant"
+    return f"{groups}, {short(shown.effective, ascii=ascii)} effective of {count}"
 
 
 def filter_words(scene: Scene, shown: FilterMap, filter: int) -> str:
