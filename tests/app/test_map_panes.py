@@ -161,11 +161,11 @@ ODD = {
 @pytest.mark.parametrize("size", SIZES)
 def test_odd_maps_are_drawn(name, size):
     for pane in MAPS:
-        for shows in MapShows:
+        for shows in MapShows if pane is PaneName.INPUT_MAP else (MapShows.LABELS, MapShows.TRUTH):
             scene = on(pane, ODD[name], shows=shows, large=pane is PaneName.INSTANCES and shows is MapShows.TRUTH)
             scene = replace(scene, selection=replace(scene.selection, cursor=3))
             assert [cell_len(line) for line in as_text_lines(scene, *size)] == [size[0]] * size[1]
-            assert view_text(scene)
+        assert view_text(scene)
 
 
 def test_many_labels_have_letters_and_the_most_present_come_first():
