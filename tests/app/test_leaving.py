@@ -1,4 +1,4 @@
-"""What is said and shown at the end: how a run has ended, the state of after a wait, why a key does nothing."""
+"""What is said of the state of a run: how it has ended, the state of after a wait, silence, why a key does nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from deepeyes_tui.app.feed import Feed, shown
 from deepeyes_tui.app.main import caught_up, farewell
+from deepeyes_tui.app.picture import as_text
 from deepeyes_tui.link.board import BoardWriter
 from deepeyes_tui.link.runs import claim_run
 from deepeyes_tui.link.snapshot import RunState
@@ -56,3 +57,10 @@ async def test_a_model_cannot_be_chosen_where_there_is_one():
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("M")
         assert "no other model is trained here" in rows(app)[-1]
+
+
+@pytest.mark.parametrize(("condition", "sign"), [(Condition.TRAINING, "●"), (Condition.SILENT, "○")])
+def test_a_training_that_nothing_is_heard_of_has_another_sign(condition, sign):
+    feed = Feed(lambda: RunView(snapshot(), condition, "its state in words"), list, 4.0)
+    feed.read()
+    assert f"{sign} its state in words" in as_text(shown(scene(), feed.latest), 120, 40)

@@ -139,6 +139,7 @@ def shown(scene: Scene, news: News) -> Scene:
         sentence=view.sentence,
         ended=view.condition.is_over,
         failed=view.condition in BROKEN,
+        silent=view.condition is Condition.SILENT,
         log=news.log,
         acts=_until(news),
         selection=selection,

@@ -145,7 +145,8 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """`sentence` is the run's state in words, `ended` whether its process is no more or has nothing left to do.
+    """`sentence` is the run's state in words, `ended` whether its process is no more or has nothing left to do,
+    `silent` whether nothing has come from it for a while.
 
     `acts` are what was done to the training, in their order. `replay` is there where a record is gone through,
     `beside` where another run is seen beside this one.
@@ -156,6 +157,7 @@ class Scene:
     sentence: str = "waiting for the training to start"
     ended: bool = False
     failed: bool = False
+    silent: bool = False
     log: tuple[str, ...] = ()
     acts: tuple[Entry, ...] = ()
     selection: Selection = field(default_factory=Selection)

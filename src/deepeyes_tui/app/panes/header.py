@@ -29,6 +29,8 @@ SIGNS = {
     RunState.STOPPED: ("■", "#", Ink.ACCENT),
     RunState.FAILED: ("✗", "x", Ink.ERROR),
 }
+SILENT = ("○", "o", Ink.WARNING)
+"""The sign of a training that nothing is heard of."""
 
 
 def draw_header(scene: Scene, width: int, height: int) -> Canvas:
@@ -60,7 +62,7 @@ def header_text(scene: Scene) -> str:
 def _spread(canvas: Canvas, row: int, scene: Scene, status: Status, items: list[Item]) -> None:
     """Write run and state at the left, as many items as fit at the right."""
     run = printable(scene.run, RUN_WIDTH, scene.ascii)
-    sign, plain, ink = SIGNS[_state(scene, status)]
+    sign, plain, ink = SILENT if scene.silent else SIGNS[_state(scene, status)]
     column = write(canvas, row, 1, [(run, Ink.TITLE, Look.BOLD)]) + GAP
     column = write(canvas, row, column, [(plain if scene.ascii else sign, ink)]) + 1
     least = min(cell_len(scene.sentence), max(canvas.width - column - 2, 12) // 2)
