@@ -14,6 +14,7 @@ from deepeyes_tui.findings.finding import KEYS, PANES
 from deepeyes_tui.findings.gathered import gathered
 from deepeyes_tui.findings.quiet import nothing_found
 from deepeyes_tui.findings.undetected import is_pattern
+from deepeyes_tui.findings.words import with_error
 from deepeyes_tui.link.findings import Evidence, LayerEvidence, Purities, Tally
 from deepeyes_tui.link.messages import Command
 from deepeyes_tui.link.snapshot import LEAST_WINDOW
@@ -198,6 +199,11 @@ def test_purity_says_of_which_steps_its_instances_are():
     assert all("; of steps 600 to 1,200 together" in found.sentence for found in (missing, along, first))
     assert "as it is now may keep labels further apart" in missing.sentence
     assert "together" not in of(find(quiet(), evidence(purities=known[0].purities)), Kind.PURITY)[0].sentence
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.004, ".89 ± <.01"), (0.01, ".89 ± .01"), (np.nan, ".89")])
+def test_a_small_error_is_not_none(error, said):
+    assert with_error(0.89, error) == said
 
 
 def test_a_share_that_goes_undetected_is_told_with_the_inputs_behind_it():

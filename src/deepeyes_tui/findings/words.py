@@ -12,6 +12,8 @@ MOST_NAMED = 12
 """Filters, or groups of them, that a sentence names."""
 
 MOST_LAYERS = 6
+LEAST_ERROR = 0.005
+"""Standard errors below it would be written as 0."""
 FULL_WINDOW = 50
 """Observed steps that are remembered of filters at least, once there were as many."""
 
@@ -25,9 +27,14 @@ def share(value: float) -> str:
 
 
 def with_error(value: float, error: float) -> str:
-    """Return a share of 1 in hundredths with its standard error: `.93 ± .01`."""
-    text = f"{value:.2f}".replace("0.", ".", 1)
-    return text if math.isnan(error) else f"{text} ± {f'{error:.2f}'.replace('0.', '.', 1)}"
+    """Return a share of 1 in hundredths with its standard error: `.93 ± .01`, `<.01` for a smaller one."""
+    if math.isnan(error):
+        return _hundredths(value)
+    return f"{_hundredths(value)} ± {'<.01' if 0 < error < LEAST_ERROR else _hundredths(error)}"
+
+
+def _hundredths(value: float) -> str:
+    return f"{value:.2f}".replace("0.", ".", 1)
 
 
 def count(number: int, what: str) -> str:
