@@ -17,7 +17,7 @@ from deepeyes_tui.probe.statistics.table import StatisticsTable
 
 EVERY = 0.25
 """Seconds between two publications: what a viewer draws at most."""
-RAREST = 4.0
+RAREST = 3.0
 """Seconds between two publications at most: viewers take a run that is quiet for longer for one that hangs."""
 SHARE_OF_BUDGET = 0.1
 RATE_OVER = 5.0
