@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 import deepeyes_tui as deepeyes
-from deepeyes_tui.link.snapshot import RunState, Status
 from deepeyes_tui.link.watcher import SILENT_AFTER
 from deepeyes_tui.probe.border import ERRORS_TOLERATED, Border
 from deepeyes_tui.probe.budget import ADVANCE, EAGER_FOR, HEADROOM, LEAST_PORTION, Budget
 from deepeyes_tui.probe.curves import ThinnedCurve
 from deepeyes_tui.probe.publishing import EVERY, RAREST, Publisher
 from deepeyes_tui.probe.scalars import MOST_CURVES, Scalars, batch_accuracy, curve_name
-from deepeyes_tui.probe.statistics.table import StatisticsTable
 
 
 def simulate(budget, *, step, observing, idle=0.0, steps=4000):
@@ -178,15 +176,14 @@ def test_accuracy_only_where_output_and_targets_fit():
 
 
 def test_what_is_published_is_never_older_than_viewers_have_patience(tmp_path):
-    status = Status(state=RunState.TRAINING)
-    table = StatisticsTable([])
-    for share, every in ((1.0, EVERY), (1e-9, RAREST)):
-        publisher = Publisher(tmp_path / "board", "run", (), share)
-        publisher.open([])
-        publisher.publish(status, table, Scalars())
-        assert publisher._every == every
-        publisher.close()
-    assert RAREST < SILENT_AFTER
+    publisher = Publisher(tmp_path / "board", "run", (), 0.02)
+    for _ in range(3):
+        publisher.took(1e-5)
+    publisher.took(10.0)
+    assert publisher._every == EVERY  # one that was held up says nothing of the next
+    for _ in range(3):
+        publisher.took(10.0)
+    assert publisher._every == RAREST < SILENT_AFTER
 
 
 def test_a_network_of_a_new_shape_is_looked_at_as_cheaply_as_before():

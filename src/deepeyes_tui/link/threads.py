@@ -13,13 +13,14 @@ class HiddenThread:
     """Runs `target(*arguments)` at once, and ends with the process, as a daemon does.
 
     `threading.enumerate()` and `active_count()` know nothing of it: scripts join all threads that they find there.
-    A forked child has no such thread: there it counts as ended. Raises RuntimeError when none can be started.
+    A forked child has no such thread: there it counts as ended. `ident` is its number, as `threading` has it. Raises
+    RuntimeError when none can be started.
     """
 
     def __init__(self, target: Callable[..., None], *arguments: Any) -> None:
         self._target, self._arguments = target, arguments
         self._done, self._process = threading.Event(), os.getpid()
-        _thread.start_new_thread(self._run, ())
+        self.ident = _thread.start_new_thread(self._run, ())
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until it has ended, `timeout` seconds at most."""

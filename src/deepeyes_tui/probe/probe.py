@@ -387,12 +387,14 @@ class Probe:
         self._publish()
 
     def _publish(self) -> None:
+        started = time.thread_time()
         optimizer = still(self._optimizer)
         if optimizer is not None and self.step_number:
             self._scalars.put("learning_rate", self.step_number, optimizer.param_groups[0]["lr"])
         status = self._status()
         self._publisher.publish(status, self._table, self._scalars)
         self._recording.take(status, self._publisher, self._table)
+        self._publisher.took(time.thread_time() - started)
         self._budget.spend(self._recording.take_seconds())
 
     def _status(self) -> Status:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from time import monotonic, thread_time
+from time import monotonic
 
 from deepeyes_tui.link.board import BoardWriter
 from deepeyes_tui.link.snapshot import LayerInfo, Status
@@ -19,7 +19,7 @@ EVERY = 0.25
 """Seconds between two publications: what a viewer draws at most."""
 RAREST = 3.0
 """Seconds between two publications at most: viewers take a run that is quiet for longer for one that hangs."""
-SHARE_OF_BUDGET = 0.1
+SHARE_OF_BUDGET = 0.2
 RATE_OVER = 5.0
 """Seconds over which steps per second are counted."""
 
@@ -117,14 +117,15 @@ class Publisher:
         return monotonic() - self._last >= self._every
 
     def publish(self, status: Status, table: StatisticsTable, scalars: Scalars) -> None:
-        """Put everything on the board; what takes long is done less often."""
-        if self._writer is None:
-            return
-        started = thread_time()
-        self._writer.publish(status, table.arrays(), scalars.series())
-        self._taken.append(thread_time() - started)
+        """Put everything on the board."""
+        if self._writer is not None:
+            self._writer.publish(status, table.arrays(), scalars.series())
+            self._last = monotonic()
+
+    def took(self, seconds: float) -> None:
+        """Note what a publication cost, with all that belongs to it; what takes long is done less often."""
+        self._taken.append(seconds)
         self._every = min(max(EVERY, median(self._taken) / (SHARE_OF_BUDGET * self._share)), RAREST)
-        self._last = monotonic()
 
     def close(self, *, superseded: bool = False) -> None:
         """Let go of the board; the file stays. Readers of one that is superseded look for another."""

@@ -63,7 +63,7 @@ class RankProbe(Probe):
         self._team: Team | None = None
         self._early: deque[tuple[str, int, Any]] = deque(maxlen=MOST_STEPS * len(CURVES))
         self._own, self._told_accuracy, self._looked_alone = Scalars(), False, False
-        self._step_seconds = self._merge_seconds = self._way_seconds = 0.0
+        self._step_seconds = self._merge_seconds = self._spent_on_merges = self._way_seconds = 0.0
         super().__init__(model, optimizer, run, border, settings)
         self._team = team = Team(place, next(_sessions), _digest(self._root), self._wanted_every)
         self._ranked.link = Link(lambda: team.hindrance, team.call, team.meeting, self._settle, self._keep)
@@ -248,8 +248,9 @@ class RankProbe(Probe):
         done = merging.finish() if wait else merging.take()
         for merged in done:
             self._absorb(merged)
+        self._spent_on_merges += perf_counter() - started
         if done:
-            self._merge_seconds = (perf_counter() - started) / len(done)
+            self._merge_seconds, self._spent_on_merges = self._spent_on_merges / len(done), 0.0
             self._way_seconds = done[-1].seconds
 
     def _absorb(self, merged: Merged) -> None:
