@@ -158,10 +158,11 @@ def test_layer_that_does_not_run_keeps_its_numbers():
     table = StatisticsTable([1, 1])
     table.update(observation(1, torch.ones(4, 1), torch.ones(4, 1)))
     vectors = {0: reduce_activations(torch.ones(4, 1), torch.zeros(())).numpy()}
-    for step in range(2, 9):
+    last = 2 * LEAST_WINDOW
+    for step in range(2, last + 1):
         table.update(unpack(step, vectors, [1, 1]))
-    assert table.arrays()["observed"].tolist() == [8, 1]
-    assert table.arrays()["last_observed_step"].tolist() == [8, 1]
+    assert table.arrays()["observed"].tolist() == [last, 1]
+    assert table.arrays()["last_observed_step"].tolist() == [last, 1]
     assert table.arrays()["dead"].tolist() == [False, False]
 
 
